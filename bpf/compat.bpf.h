@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Every difference between kernels, one accessor each, with what caused it. No version numbers are compared:
+ * user space asks BTF which parameters a tracepoint has and sets the constants; CO-RE tells which fields exist. */
+#ifndef SPOOR_BPF_COMPAT_H
+#define SPOOR_BPF_COMPAT_H
+
+#include "kernel.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+
+/* Argument n of a raw tracepoint. The load is written out because a compiler that merges two loads into one
+ * with a computed offset makes the verifier of older kernels refuse a "modified ctx ptr". */
+#define CTX_ARG(ctx, n) ({ u64 v_; asm volatile("%0 = *(u64 *)(%1 + " #n " * 8)" : "=r"(v_) : "r"(ctx)); v_; })
+
+/* Position of the bio or request among the parameters: 5.11 dropped the leading request_queue
+ * (a54895fa057c, e8a676d61c07). 0 or 1, found in BTF. */
+const volatile u8 arg_bio_queue, arg_getrq, arg_rq_insert, arg_rq_issue, arg_rq_requeue, arg_split, arg_merge;
+/* sched_switch has prev_state as fourth parameter from 5.18 (fa2c3254d7cf). */
+const volatile u8 has_prev_state;
+
+/* Functions marked so are global: the verifier checks each once, for any arguments, and not at every call; without
+ * that a loop of 64 over one of them passes its limit. They take and return numbers only. */
+#undef __noinline
+#define __noinline __attribute__((noinline))
+
+#define CTX_ARG01(ctx, which) ({ u64 a_; if (which) a_ = CTX_ARG(ctx, 1); else a_ = CTX_ARG(ctx, 0); (void *)a_; })
+
+static __always_inline u64 switch_prev_state(u64 *ctx, struct task_struct *prev)
+{
+	if (has_prev_state)
+		return (u32)CTX_ARG(ctx, 3);
+	if (bpf_core_field_exists(prev->__state))
+		return prev->__state;
+	return ((struct task_struct___v510 *)prev)->state;
+}
+
+static __always_inline u32 disk_dev(struct gendisk *d)
+{
+	return d->major << 20 | d->first_minor;
+}
+
+/* Whole disk of a request, kernel encoding. */
+static __always_inline u32 request_dev(struct request *rq)
+{
+	if (bpf_core_field_exists(((struct request___rq_disk *)rq)->rq_disk)) {
+		struct gendisk *d = ((struct request___rq_disk *)rq)->rq_disk;
+		return d ? disk_dev(d) : 0;
+	}
+	struct gendisk *d = ((struct request_queue___disk *)rq->q)->disk;
+	return d ? disk_dev(d) : 0;
+}
+
+/* Whole disk of a bio; *part is the partition's own number, or the disk's. */
+static __always_inline u32 bio_dev(struct bio *bio, u32 *part)
+{
+	if (bpf_core_field_exists(bio->bi_bdev)) {
+		struct block_device *b = bio->bi_bdev;
+		if (!b)
+			return *part = 0;
+		*part = b->bd_dev;
+		struct gendisk *d = b->bd_disk;
+		return d ? disk_dev(d) : *part;
+	}
+	struct gendisk *d = ((struct bio___v510 *)bio)->bi_disk;
+	return *part = d ? disk_dev(d) : 0;
+}
+
+/* When the bio was submitted, before any cgroup throttling; 0 when the kernel does not keep it.
+ * bi_issue: block/blk-cgroup: the low 51 bits hold the time (include/linux/blk_types.h BIO_ISSUE_TIME_MASK). */
+static __always_inline u64 bio_issue_time(struct bio *bio, u64 now)
+{
+	if (bpf_core_field_exists(((struct bio___issue_time *)bio)->issue_time_ns))
+		return ((struct bio___issue_time *)bio)->issue_time_ns;
+	if (bpf_core_field_exists(((struct bio___issue *)bio)->bi_issue)) {
+		u64 mask = (1ull << 51) - 1, v = ((struct bio___issue *)bio)->bi_issue.value & mask;
+		return v ? (now & ~mask) | v : 0;
+	}
+	return 0;
+}
+
+/* REQ_META, REQ_RAHEAD and friends moved within bi_opf between versions; they are enumerators in BTF. */
+enum req_flag_bits { __REQ_META___x = 1, __REQ_RAHEAD___x = 2, __REQ_PREFLUSH___x = 3 };
+#define REQ_FLAG(name) (1u << bpf_core_enum_value(enum req_flag_bits, name))
+
+static __always_inline u64 regs_syscall_nr(struct pt_regs *regs)
+{
+#if defined(__TARGET_ARCH_x86)
+	return regs->orig_ax;
+#else
+	return regs->syscallno;
+#endif
+}
+
+/* n: constant. */
+static __always_inline u64 regs_syscall_arg(struct pt_regs *regs, u32 n)
+{
+#if defined(__TARGET_ARCH_x86)
+	switch (n) {
+	case 0: return regs->di;
+	case 1: return regs->si;
+	case 2: return regs->dx;
+	case 3: return regs->r10;
+	case 4: return regs->r8;
+	default: return regs->r9;
+	}
+#else
+	switch (n) {
+	case 0: return regs->regs[0];
+	case 1: return regs->regs[1];
+	case 2: return regs->regs[2];
+	case 3: return regs->regs[3];
+	case 4: return regs->regs[4];
+	default: return regs->regs[5];
+	}
+#endif
+}
+
+/* A 32-bit program: its call numbers mean something else. TS_COMPAT, arch/x86/include/asm/thread_info.h. */
+static __always_inline bool task_in_compat_syscall(struct task_struct *t)
+{
+#if defined(__TARGET_ARCH_x86)
+	return BPF_CORE_READ(t, thread_info.status) & 2;
+#else
+	return BPF_CORE_READ(t, thread_info.flags) & (1ul << 22); /* TIF_32BIT */
+#endif
+}
+
+/* Stack pointer of a task that is not running. */
+static __always_inline u64 task_saved_sp(struct task_struct *t)
+{
+#if defined(__TARGET_ARCH_x86)
+	return t->thread.sp;
+#else
+	return t->thread.cpu_context.sp;
+#endif
+}
+
+static __always_inline u64 kiocb_user_data(struct io_kiocb *req)
+{
+	u64 v = 0;
+
+	if (bpf_core_field_exists(req->cqe))
+		bpf_core_read(&v, sizeof(v), &req->cqe.user_data);
+	else
+		bpf_core_read(&v, sizeof(v), &((struct io_kiocb___v510 *)req)->user_data);
+	return v;
+}
+
+#endif

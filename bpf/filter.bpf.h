@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Who is traced. All constants are set before loading, so a filter that is not in use is dead code. */
+#ifndef SPOOR_BPF_FILTER_H
+#define SPOOR_BPF_FILTER_H
+
+#include "kernel.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+
+enum { FILTER_DEVS = 16, FILTER_CGROUP_DEPTH = 16, FILTER_DIR_DEPTH = 24 };
+
+const volatile bool filter_tgid, filter_tid, filter_comm, filter_cgroup;
+const volatile u32 self_tgid;            /* spoor itself is never traced */
+const volatile u64 comm_want[2];
+const volatile u64 cgroup_want;          /* kernfs id */
+const volatile s32 cgroup_subsys = -1;   /* index into css_set.subsys for a v1 hierarchy, -1: v2 */
+const volatile u32 ndevs_want;
+const volatile u32 devs_want[FILTER_DEVS];
+const volatile u64 file_want_ino;
+const volatile u32 file_want_dev;
+const volatile bool file_want_dir;
+
+/* Thread groups followed: those asked for and, by the fork hook, their children. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__type(key, u32);
+	__type(value, u8);
+} follow SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__type(key, u32);
+	__type(value, u8);
+} follow_tid SEC(".maps");
+
+static __always_inline bool filter_cgroup_ok(struct task_struct *t)
+{
+	struct css_set *set = BPF_CORE_READ(t, cgroups);
+	struct cgroup_subsys_state *css = NULL;
+	struct cgroup *c = NULL;
+	u64 id;
+
+	if (cgroup_subsys < 0)
+		c = BPF_CORE_READ(set, dfl_cgrp);
+	else {
+		bpf_core_read(&css, sizeof(css), &set->subsys[cgroup_subsys & 15]);
+		c = BPF_CORE_READ(css, cgroup);
+	}
+	for (int i = 0; i < FILTER_CGROUP_DEPTH && c; i++) {
+		id = BPF_CORE_READ(c, kn, id);
+		if (id == cgroup_want)
+			return true;
+		css = BPF_CORE_READ(c, self.parent);
+		c = css ? BPF_CORE_READ(css, cgroup) : NULL;
+	}
+	return false;
+}
+
+/* The running task. */
+static __always_inline bool filter_task(struct task_struct *t)
+{
+	u64 id = bpf_get_current_pid_tgid();
+	u32 tgid = id >> 32, tid = id;
+
+	if (tgid == self_tgid)
+		return false;
+	if (filter_tgid && !bpf_map_lookup_elem(&follow, &tgid))
+		return false;
+	if (filter_tid && !bpf_map_lookup_elem(&follow_tid, &tid))
+		return false;
+	if (filter_comm) {
+		u64 comm[2];
+		bpf_get_current_comm(comm, sizeof(comm));
+		if (comm[0] != comm_want[0] || comm[1] != comm_want[1])
+			return false;
+	}
+	if (filter_cgroup && !filter_cgroup_ok(t))
+		return false;
+	return true;
+}
+
+static __always_inline bool filter_any_task(void)
+{
+	return filter_tgid || filter_tid || filter_comm || filter_cgroup;
+}
+
+static __always_inline bool filter_dev(u32 dev)
+{
+	for (u32 i = 0; i < FILTER_DEVS && i < ndevs_want; i++)
+		if (devs_want[i] == dev)
+			return true;
+	return false;
+}
+
+/* A file, or anything below a directory of the same file system. */
+static __always_inline bool filter_file(struct dentry *d, u64 ino, u32 dev)
+{
+	if (dev != file_want_dev)
+		return false;
+	if (ino == file_want_ino)
+		return true;
+	if (!file_want_dir)
+		return false;
+	for (int i = 0; i < FILTER_DIR_DEPTH && d; i++) {
+		struct dentry *up = BPF_CORE_READ(d, d_parent);
+		if (!up || up == d)
+			return false;
+		if (BPF_CORE_READ(up, d_inode, i_ino) == file_want_ino)
+			return true;
+		d = up;
+	}
+	return false;
+}
+
+#endif

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR GPL-2.0 */
+#include "base/json.h"
+
+#include <errno.h>
+#include <math.h>
+
+#include "base/fmt.h"
+
+static void json_drain(struct json *j)
+{
+	errno = 0;
+	if (j->n && !j->err && fwrite(j->buf, 1, j->n, j->out) != j->n)
+		j->err = errno ? -errno : -EIO;
+	j->n = 0;
+}
+
+/* The usual case is short: it is copied at once. */
+static inline void json_put(struct json *j, const char *s, size_t n)
+{
+	while (__builtin_expect(n > sizeof(j->buf) - j->n, 0)) {
+		size_t part = sizeof(j->buf) - j->n;
+
+		memcpy(j->buf + j->n, s, part);
+		j->n += part;
+		s += part;
+		n -= part;
+		json_drain(j);
+	}
+	memcpy(j->buf + j->n, s, n);
+	j->n += n;
+}
+
+static void json_putc(struct json *j, char c)
+{
+	if (j->n == sizeof(j->buf))
+		json_drain(j);
+	j->buf[j->n++] = c;
+}
+
+/* Before every value. */
+static void json_value(struct json *j)
+{
+	if (j->comma)
+		json_putc(j, ',');
+	j->comma = true;
+}
+
+void json_init(struct json *j, FILE *out)
+{
+	j->out = out;
+	j->err = 0;
+	j->comma = false;
+	j->n = 0;
+}
+
+static void json_begin(struct json *j, char c)
+{
+	json_value(j);
+	json_putc(j, c);
+	j->comma = false;
+}
+
+static void json_end(struct json *j, char c)
+{
+	json_putc(j, c);
+	j->comma = true;
+}
+
+void json_object_begin(struct json *j) { json_begin(j, '{'); }
+void json_object_end(struct json *j) { json_end(j, '}'); }
+void json_array_begin(struct json *j) { json_begin(j, '['); }
+void json_array_end(struct json *j) { json_end(j, ']'); }
+
+void json_key(struct json *j, const char *key)
+{
+	json_value(j);
+	json_putc(j, '"');
+	json_put(j, key, strlen(key));
+	json_put(j, "\":", 2);
+	j->comma = false;
+}
+
+static void json_escape(struct json *j, uint32_t cp)
+{
+	static const char hex[] = "0123456789abcdef";
+	static const char from[] = "\"\\\n\t\r\b\f", to[] = "\"\\ntrbf";
+	const char *p = cp < 0x80 && cp ? strchr(from, (int)cp) : NULL;
+
+	if (p) {
+		char esc[2] = { '\\', to[p - from] };
+
+		json_put(j, esc, 2);
+	} else {
+		char esc[6] = { '\\', 'u', '0', '0', hex[cp >> 4 & 15], hex[cp & 15] };
+
+		json_put(j, esc, 6);
+	}
+}
+
+static bool json_is_ascii(unsigned char c)
+{
+	return c >= ' ' && c < 0x7f && c != '"' && c != '\\';
+}
+
+/* What cannot be copied as it is. Control characters of both sets are escaped, C1 (U+0080 to U+009F) and DEL too:
+ * a terminal acts on them. Returns the bytes it took. */
+static size_t json_special(struct json *j, const char *s)
+{
+	uint32_t cp;
+	size_t n = fmt_utf8_next(s, &cp);
+
+	if (cp == FMT_INVALID)
+		json_put(j, "\xef\xbf\xbd", 3);
+	else if (cp >= 0xa0)
+		json_put(j, s, n);
+	else
+		json_escape(j, cp);
+	return n;
+}
+
+void json_str(struct json *j, const char *s)
+{
+	if (!s) {
+		json_null(j);
+		return;
+	}
+	json_value(j);
+	json_putc(j, '"');
+	while (*s) {
+		const char *run = s;
+
+		while (json_is_ascii((unsigned char)*s))
+			s++;
+		json_put(j, run, (size_t)(s - run));
+		if (*s)
+			s += json_special(j, s);
+	}
+	json_putc(j, '"');
+}
+
+void json_u64(struct json *j, uint64_t v)
+{
+	char digits[20];
+	size_t i = sizeof(digits);
+
+	json_value(j);
+	do
+		digits[--i] = (char)('0' + v % 10);
+	while (v /= 10);
+	json_put(j, digits + i, sizeof(digits) - i);
+}
+
+void json_i64(struct json *j, int64_t v)
+{
+	if (v >= 0) {
+		json_u64(j, (uint64_t)v);
+		return;
+	}
+	json_value(j);
+	json_putc(j, '-');
+	j->comma = false;
+	json_u64(j, 0 - (uint64_t)v);
+}
+
+void json_f64(struct json *j, double v)
+{
+	char text[40];
+	int n;
+
+	if (!isfinite(v)) {
+		json_null(j);
+		return;
+	}
+	n = snprintf(text, sizeof(text), "%.15g", v);
+	for (int i = 0; i < n; i++) /* the locale's decimal point */
+		if (!strchr("0123456789+-e", text[i]))
+			text[i] = '.';
+	json_value(j);
+	json_put(j, text, (size_t)n);
+}
+
+void json_bool(struct json *j, bool v)
+{
+	json_value(j);
+	json_put(j, v ? "true" : "false", v ? 4 : 5);
+}
+
+void json_null(struct json *j)
+{
+	json_value(j);
+	json_put(j, "null", 4);
+}
+
+int json_line(struct json *j)
+{
+	json_putc(j, '\n');
+	j->comma = false;
+	json_drain(j);
+	return j->err;
+}
+
+int json_flush(struct json *j)
+{
+	json_drain(j);
+	errno = 0;
+	if ((fflush(j->out) || ferror(j->out)) && !j->err)
+		j->err = errno ? -errno : -EIO;
+	return j->err;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR GPL-2.0 */
+/*
+ * Streaming JSON to a FILE: commas are put where they belong, values go through one fixed buffer, nothing is
+ * allocated. The caller keeps begin and end balanced; keys are literals that need no escaping.
+ */
+#ifndef SPOOR_BASE_JSON_H
+#define SPOOR_BASE_JSON_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum { JSON_BUF = 8192 };
+
+struct json {
+	FILE *out;
+	int err;        /* first failure, -errno */
+	bool comma;     /* a value precedes at this level */
+	size_t n;
+	char buf[JSON_BUF];
+};
+
+void json_init(struct json *j, FILE *out);
+void json_object_begin(struct json *j);
+void json_object_end(struct json *j);
+void json_array_begin(struct json *j);
+void json_array_end(struct json *j);
+void json_key(struct json *j, const char *key);
+void json_str(struct json *j, const char *s); /* NULL: null; invalid UTF-8 becomes U+FFFD, byte by byte */
+void json_u64(struct json *j, uint64_t v);
+void json_i64(struct json *j, int64_t v);
+void json_f64(struct json *j, double v);      /* not finite: null */
+void json_bool(struct json *j, bool v);
+void json_null(struct json *j);
+
+/* Ends a top-level value with a newline and hands it to the FILE as a whole. 0 or the first -errno. */
+int json_line(struct json *j);
+/* Hands what is buffered to the FILE and flushes that. 0 or the first -errno. */
+int json_flush(struct json *j);
+
+#endif

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR GPL-2.0 */
+/*
+ * What a trace is, the same for every tracer ("source") and every renderer ("sink").
+ *
+ * All times are CLOCK_MONOTONIC nanoseconds, all lengths nanoseconds, unless a name says otherwise.
+ * Strings and arrays in these structures belong to whoever made the structure and live until the sink's
+ * function returns; a sink that keeps something copies it.
+ */
+#ifndef SPOOR_MODEL_MODEL_H
+#define SPOOR_MODEL_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The exclusive parts of an operation's wall time. Their sum is the wall time, exactly. */
+enum part { PART_CPU, PART_IRQ, PART_SOFTIRQ, PART_RUNQ, PART_WAIT, PART_N };
+extern const char *const part_names[PART_N]; /* "cpu", "irq", "softirq", "runq", "wait" */
+
+/* A kernel call chain, innermost frame first; names are resolved, "?" where they cannot be. */
+struct stack {
+	unsigned int n;
+	const char *const *name;  /* symbol names without offset and compiler suffix */
+	const uint64_t *addr;
+};
+
+/* One stay off the CPU, blocked. `reason` is never NULL ("unknown" when it cannot be told). */
+struct wait {
+	uint64_t t;               /* blocked at; 0 for the rest that had no room of its own */
+	uint64_t ns;
+	const char *reason;
+	const struct stack *stack; /* NULL when there is none */
+};
+
+/* What one device request (or bio of a stacked device) spent in one stage. Stages of one request do not
+ * overlap; stages of different requests may. */
+struct stage {
+	const char *layer;        /* "block", "driver", "irq" */
+	const char *name;         /* "throttled", "get request", "queued", "device", "completion", "mapped" */
+	const char *dev;          /* device name, "loop0" */
+	uint64_t t, ns;
+	uint64_t sector;          /* 512-byte units, on that device */
+	uint32_t bytes;
+	int error;                /* 0 or positive errno, of the request */
+	unsigned int request;     /* number of the request within the operation, from 0 */
+	int parent;               /* number of the request that this one serves (stacked devices), -1: none */
+	const char *rw;           /* "read", "write", "flush", "discard", "read-ahead", ... */
+	bool unfinished;          /* had not completed when the operation ended */
+};
+
+enum {
+	OP_ASYNC       = 1 << 0,  /* libaio, io_uring: parts are those of the submission, then waits */
+	OP_REAP_UNSEEN = 1 << 1,  /* the application reaped without a system call: no "completed, not reaped" */
+	OP_CACHE_HIT   = 1 << 2,  /* buffered read with no page added and no block request */
+	OP_DIRECT      = 1 << 3,  /* O_DIRECT */
+	OP_KERNEL      = 1 << 4,  /* the kernel's own: write-back, journal */
+	OP_KILLED      = 1 << 5,  /* the task died within the operation */
+	OP_STARTED_BEFORE = 1 << 6, /* already under way when tracing began */
+	OP_END_UNSEEN  = 1 << 7,  /* this kernel does not show the end: wall ends at the last wake-up */
+};
+
+struct op {
+	const char *kind;         /* "pread64", "fsync", "libaio read", "io_uring write", "page fault", "writeback" */
+	uint32_t pid, tid;        /* pid: thread group */
+	const char *comm;
+	uint64_t cgroup_id;
+	const char *cgroup;       /* path below the cgroup mount, "" when unknown */
+	const char *file;         /* path, "" when unknown; always valid to print after escaping */
+	const char *dev;          /* of the file's file system or the block device itself; "" when unknown */
+	uint64_t ino;
+	int64_t offset;           /* -1: none or the file position was not read */
+	uint64_t size;            /* bytes asked for */
+	int64_t ret;              /* what the call returned: bytes or -errno */
+	uint64_t t, wall;
+	uint64_t part[PART_N];    /* sum == wall */
+	uint64_t runq_preempted;  /* of part[PART_RUNQ]: was running and had to give up the CPU */
+	unsigned int flags;
+	unsigned int pages_added; /* pages put into the page cache by this operation (missed or read ahead) */
+	unsigned int pages_dirtied;
+	unsigned int requests;    /* bios queued under it; may exceed the requests among the stages */
+	unsigned int nwaits, nstages;
+	const struct wait *waits; /* sum of ns == part[PART_WAIT] */
+	const struct stage *stages;
+};
+
+/* Log-linear histogram: 8 buckets to each doubling, from 1 ns. See hist_lower(). */
+enum { HIST_SUB_BITS = 3, HIST_SUB = 1 << HIST_SUB_BITS, HIST_N = 320 };
+unsigned int hist_bucket(uint64_t ns);               /* past the last: the last */
+uint64_t hist_lower(unsigned int bucket);            /* smallest ns in the bucket; hist_lower(n+1) is its end */
+double hist_quantile(const uint64_t hist[HIST_N], uint64_t count, double q, uint64_t max); /* ns */
+
+/* One share of a row's time: a wait reason of an operation row, a stage of a device row. */
+struct share { const char *name; uint64_t ns, count; };
+
+enum row_type { ROW_OP, ROW_DEVICE };
+
+/* One line of the summary: all operations of one kind on one device (ROW_OP), or all requests of one
+ * direction on one block device (ROW_DEVICE: wall runs from submission to completion). */
+struct row {
+	enum row_type type;
+	const char *dev, *kind;
+	uint64_t count, bytes, errors;
+	uint64_t wall, min, max;              /* wall: sum over all */
+	uint64_t part[PART_N];                /* ROW_OP: sum == wall */
+	uint64_t runq_preempted;
+	uint64_t hist[HIST_N];                /* of wall */
+	unsigned int nshares;
+	const struct share *shares;           /* ROW_OP: wait reasons, largest first, sum == part[PART_WAIT];
+	                                       * ROW_DEVICE: stages in order of time, sum == wall */
+};
+
+struct summary {
+	uint64_t t, ns;                       /* the window */
+	bool interval;                        /* one of -i, not the final one */
+	unsigned int nrows;
+	const struct row *rows;               /* operations first, then devices; each by wall, largest first */
+};
+
+/* Where records or parts of them were lost; every counter is printed, 0 too, in --json. */
+struct lost { const char *what, *why; uint64_t n; };
+struct losses { unsigned int n; const struct lost *v; uint64_t total; };
+
+/* Layers that this kernel does not show, for the end of a run: "page fault end", "needs fentry: locked down". */
+struct unseen { const char *what, *why; };
+
+struct cost {
+	uint64_t wall;                        /* of the run */
+	uint64_t cpu_user, cpu_sys;           /* of spoor's own processes */
+	bool bpf_known;                       /* kernel.bpf_stats_enabled was on */
+	uint64_t bpf_ns, bpf_runs;
+	uint64_t ops;                         /* operations and requests counted */
+	uint64_t rss, rss_peak;               /* bytes */
+	uint64_t map_bytes;                   /* kernel memory of the maps */
+	uint64_t attach_ns;                   /* from start to all attached */
+	unsigned int nunseen;
+	const struct unseen *unseen;
+};
+
+#endif

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR GPL-2.0 */
+#include <errno.h>
+#include <unistd.h>
+
+#include "kernel/blockdev.h"
+#include "kernel/cgroup.h"
+#include "kernel/mounts.h"
+#include "model/names.h"
+
+/* A direct-mapped cache: a newcomer takes the place of what was there. A file's path is sent once only, so its
+ * table is large and lost names show as "". */
+enum { PATHS = 1 << 15, COMMS = 1 << 10 };
+
+struct named { uint64_t key; char *name; };
+
+struct names {
+	struct mounts *mounts;
+	struct cgroups *cgroups;
+	struct named paths[PATHS];
+	struct named comms[COMMS];
+};
+
+static uint32_t hash(uint64_t key)
+{
+	return (uint32_t)((key * 0x9e3779b97f4a7c15ull) >> 40);
+}
+
+struct names *names_new(void)
+{
+	struct names *n = calloc(1, sizeof(*n));
+
+	if (!n)
+		return NULL;
+	n->mounts = mounts_new("");
+	n->cgroups = cgroups_new("");
+	return n;
+}
+
+void names_free(struct names *n)
+{
+	if (!n)
+		return;
+	for (int i = 0; i < PATHS; i++)
+		free(n->paths[i].name);
+	for (int i = 0; i < COMMS; i++)
+		free(n->comms[i].name);
+	mounts_free(n->mounts);
+	cgroups_free(n->cgroups);
+	free(n);
+}
+
+static int named_set(struct named *e, uint64_t key, const char *name)
+{
+	char *copy = strdup(name);
+
+	if (!copy)
+		return -ENOMEM;
+	free(e->name);
+	e->name = copy;
+	e->key = key;
+	return 0;
+}
+
+int names_path_add(struct names *n, uint64_t key, uint32_t dev, const char *path)
+{
+	char full[4096];
+	dev_t d = dev_from_kernel(dev);
+
+	if (!n->mounts)
+		return named_set(&n->paths[hash(key) & (PATHS - 1)], key, path);
+	if (!mounts_find(n->mounts, d))
+		mounts_refresh(n->mounts); /* mounted since */
+	if (mounts_path(n->mounts, d, path, full, sizeof(full)))
+		snprintf(full, sizeof(full), "%s", path);
+	return named_set(&n->paths[hash(key) & (PATHS - 1)], key, full);
+}
+
+const char *names_path(struct names *n, uint64_t key)
+{
+	const struct named *e = &n->paths[hash(key) & (PATHS - 1)];
+
+	return key && e->key == key && e->name ? e->name : "";
+}
+
+/* The name that a process had when it was first asked for; gone processes are "". */
+const char *names_comm(struct names *n, uint32_t pid)
+{
+	struct named *e = &n->comms[hash(pid) & (COMMS - 1)];
+	char path[32], comm[32] = "";
+	FILE *f;
+
+	if (e->name && e->key == pid)
+		return e->name;
+	snprintf(path, sizeof(path), "/proc/%u/comm", pid);
+	f = fopen(path, "re");
+	if (f) {
+		if (fgets(comm, sizeof(comm), f))
+			comm[strcspn(comm, "\n")] = 0;
+		fclose(f);
+	}
+	return named_set(e, pid, comm) ? "" : e->name;
+}
+
+const char *names_cgroup(struct names *n, uint64_t id)
+{
+	return n->cgroups && id ? cgroup_path(n->cgroups, "", id) : "";
+}

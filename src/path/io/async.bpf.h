@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* libaio and io_uring: operations that outlive the call that submits them.
+ *
+ * wall = parts of the submitting task while it submitted + in flight + completed, not reaped.
+ * The submission of a libaio batch is the io_submit call; of an io_uring request, from its submission to that
+ * of the next one or to the end of submitting. A completion that comes before the submission ended counts
+ * from there. */
+#ifndef SPOOR_IO_ASYNC_BPF_H
+#define SPOOR_IO_ASYNC_BPF_H
+
+#include "path/io/op.bpf.h"
+
+enum { AIO_BATCH = 64, CQ_BATCH = 64 };
+
+struct user_iocb { u64 data; u32 key, rw_flags; u16 opcode; s16 prio; u32 fd; u64 buf, nbytes; s64 offset; u64 r[2]; };
+struct user_io_event { u64 data, obj; s64 res, res2; };
+
+/* Never 0, and never a thread id, so that it cannot match a synchronous slot's key. */
+static __always_inline u64 async_key(u64 scope, u64 name)
+{
+	return (scope * 0x9e3779b97f4a7c15ull ^ name) | 1ull << 63;
+}
+
+static __always_inline struct io_slot *async_at(u32 sub)
+{
+	return sub ? slot_at(sub - 1) : NULL;
+}
+
+/* Ends an asynchronous operation. reaped_at 0: not seen. */
+static __always_inline void async_end(struct io_slot *a, u32 index, u64 reaped_at, s64 ret)
+{
+	u64 done, end;
+
+	if (!a->submitted_at) /* reaped by another thread while the submitting call has not returned */
+		return;
+	done = a->done_at > a->submitted_at ? a->done_at : a->submitted_at;
+	end = reaped_at > done ? reaped_at : done;
+	if (!reaped_at)
+		a->flags |= IOF_REAP_UNSEEN;
+	op_finish(a, index, end - a->t, ret, done - a->submitted_at, end - done);
+	a->key = 0;
+}
+
+/* The submitter's parts since the submission began are the operation's. */
+static __always_inline void async_submitted(struct io_slot *a, struct io_slot *s, u64 now)
+{
+	for (int i = 0; i < IOP_N; i++)
+		a->clock.part[i] = s->clock.part[i] - a->part0[i];
+	a->submitted_at = now;
+}
+
+static __always_inline struct io_slot *async_begin(u64 key, u32 kind, u64 now, u32 *index)
+{
+	struct io_slot *a = async_find(key, index);
+
+	if (a) { /* the name is used again, so the former operation was reaped without a call */
+		async_end(a, *index, 0, a->res);
+		if (a->key)
+			return NULL;
+	}
+	a = async_claim(key, index);
+	if (!a)
+		return NULL;
+	slot_reset(a, kind, now);
+	a->flags = IOF_ASYNC;
+	a->file = a->dentry = 0;
+	a->ino = a->dev = 0;
+	a->matched = !ndevs_want;
+	__builtin_memset(a->part0, 0, sizeof(a->part0));
+	if (want_records) {
+		bpf_get_current_comm(a->comm, sizeof(a->comm));
+		a->cgroup = bpf_get_current_cgroup_id();
+	}
+	return a;
+}
+
+/* ---- libaio ---- */
+
+static __always_inline u32 aio_kind(u16 opcode)
+{
+	switch (opcode) { /* include/uapi/linux/aio_abi.h */
+	case 0: case 7: return IO_AIO_READ;
+	case 1: case 8: return IO_AIO_WRITE;
+	case 2: case 3: return IO_AIO_FSYNC;
+	default: return IO_AIO_OTHER;
+	}
+}
+
+__noinline int aio_begin_one(u32 carrier, u64 iocb_user)
+{
+	struct io_slot *s = slot_at(carrier), *a, *prev;
+	struct user_iocb cb;
+	u32 index;
+
+	if (!s || bpf_probe_read_user(&cb, sizeof(cb), (void *)iocb_user))
+		return 0;
+	a = async_begin(async_key(s->tgid, iocb_user), aio_kind(cb.opcode), s->t, &index);
+	if (!a)
+		return 0;
+	a->size = cb.nbytes;
+	a->offset = cb.offset;
+	if (!slot_set_file(a, file_of_fd(cb.fd)) || !slot_filter_file(a)) {
+		a->key = 0;
+		return 0;
+	}
+	if (a->file_flags & IOF_DIRECT)
+		a->flags |= IOF_DIRECT;
+	prev = async_at(s->sub);
+	if (prev)
+		prev->next = index + 1;
+	else {
+		s->sub_first = index + 1;
+		s->sub_left = 0;
+	}
+	s->sub = index + 1;
+	return 0;
+}
+
+/* io_submit(ctx, nr, iocbs): one operation an iocb; the first is the one being submitted. */
+static __always_inline void aio_begin(struct io_slot *s, u32 index, u64 nr, u64 iocbs)
+{
+	struct io_slot *a;
+
+	for (u32 i = 0; i < AIO_BATCH && i < nr; i++) {
+		u64 cb = 0;
+		bpf_probe_read_user(&cb, sizeof(cb), (void *)(iocbs + i * 8));
+		aio_begin_one(index, cb);
+	}
+	if (nr > AIO_BATCH)
+		__sync_fetch_and_add(&lost[LOSS_BATCH], nr - AIO_BATCH);
+	s->sub = s->sub_first;
+	a = async_at(s->sub);
+	s->sub_left = a ? a->size : 0;
+}
+
+__noinline u32 aio_submitted_one(u32 carrier, u32 sub, u64 now, s64 keep)
+{
+	struct io_slot *s = slot_at(carrier), *a = async_at(sub);
+	u32 next;
+
+	if (!s || !a)
+		return 0;
+	next = a->next;
+	if (keep > 0)
+		async_submitted(a, s, now);
+	else
+		a->key = 0;
+	return next;
+}
+
+/* io_submit returned: `ret` operations are under way, the rest were refused. */
+static __always_inline void aio_submitted(struct io_slot *s, u32 index, u64 now, s64 ret)
+{
+	u32 sub = s->sub_first;
+
+	for (s32 i = 0; i < AIO_BATCH && sub; i++)
+		sub = aio_submitted_one(index, sub, now, ret - i);
+}
+
+__noinline int aio_reap_one(u32 tgid, u64 event, u64 now)
+{
+	struct user_io_event ev;
+	struct io_slot *a;
+	u32 index;
+
+	if (bpf_probe_read_user(&ev, sizeof(ev), (void *)event))
+		return 0;
+	a = async_find(async_key(tgid, ev.obj), &index);
+	if (a)
+		async_end(a, index, now, ev.res);
+	return 0;
+}
+
+static __always_inline void aio_reap(u32 tgid, u64 events, s64 n, u64 now)
+{
+	for (s32 i = 0; i < AIO_BATCH && i < n; i++)
+		aio_reap_one(tgid, events + i * sizeof(struct user_io_event), now);
+	if (n > AIO_BATCH)
+		__sync_fetch_and_add(&lost[LOSS_BATCH], n - AIO_BATCH);
+}
+
+/* ---- io_uring ---- */
+
+/* How io_uring's tracepoints give the request; found in BTF. */
+enum { SUBMIT_REQ, SUBMIT_CTX_OPCODE, SUBMIT_CTX_REQ };
+const volatile u8 uring_submit_form;
+enum { COMPLETE_CTX_DATA, COMPLETE_CTX_REQ_DATA, COMPLETE_CTX_REQ_CQE };
+const volatile u8 uring_complete_form;
+
+/* How far each ring's completions have been looked at. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, u64);
+	__type(value, u32);
+} uring_seen SEC(".maps");
+
+static __always_inline u32 uring_kind(u32 opcode)
+{
+	switch (opcode) { /* include/uapi/linux/io_uring.h */
+	case 1: case 4: case 22: return IO_URING_READ;
+	case 2: case 5: case 23: return IO_URING_WRITE;
+	case 3: return IO_URING_FSYNC;
+	case 8: case 30: return IO_URING_OTHER;
+	default: return IO_NONE;
+	}
+}
+
+/* The submission of the current request, if any, ends here. */
+static __always_inline void uring_submitted(struct io_slot *s, u64 now)
+{
+	struct io_slot *a = async_at(s->sub);
+
+	if (a && !a->submitted_at)
+		async_submitted(a, s, now);
+	s->sub = 0;
+}
+
+static __always_inline void uring_set_file(struct io_slot *a, struct io_kiocb *req)
+{
+	u64 file = (u64)BPF_CORE_READ(req, file);
+
+	if (!file && bpf_core_field_exists(req->cqe)) /* assigned when issued (5.18); a fixed file's number fails here */
+		file = file_of_fd(BPF_CORE_READ(req, cqe.fd));
+	if (file && !slot_set_file(a, file))
+		a->kind = IO_NONE; /* a socket, a pipe */
+	if (a->file_flags & IOF_DIRECT)
+		a->flags |= IOF_DIRECT;
+}
+
+static __always_inline void uring_submit(u64 ring_ctx, struct io_kiocb *req, u64 user_data, u32 opcode)
+{
+	u32 kind = uring_kind(opcode), index, ai;
+	struct io_slot *s = sync_find((u32)bpf_get_current_pid_tgid(), &index), *a;
+	u64 now;
+
+	if (s) {
+		now = clock_now(&s->clock);
+		clock_stop(&s->clock, now);
+		clock_run(&s->clock, now);
+		uring_submitted(s, now);
+		s->ring = ring_ctx;
+	} else {
+		now = bpf_ktime_get_ns();
+		if (!filter_task(current_task()))
+			return;
+	}
+	if (!kind)
+		return;
+	a = async_begin(async_key(ring_ctx, user_data), kind, now, &ai);
+	if (!a)
+		return;
+	a->file_flags = 0;
+	if (req) {
+		struct io_rw *rw = (struct io_rw *)req;
+		uring_set_file(a, req);
+		if (a->kind == IO_NONE || !slot_filter_file(a)) {
+			a->key = 0;
+			return;
+		}
+		if (kind == IO_URING_READ || kind == IO_URING_WRITE) {
+			a->size = BPF_CORE_READ(rw, len);
+			a->offset = BPF_CORE_READ(rw, kiocb.ki_pos);
+		}
+	} else if (file_want_ino) {
+		a->key = 0;
+		return;
+	}
+	if (s) {
+		for (int i = 0; i < IOP_N; i++)
+			a->part0[i] = s->clock.part[i];
+		s->sub = ai + 1;
+	} else {
+		a->submitted_at = now; /* the kernel's polling thread submits: no part of it is the caller's */
+	}
+}
+
+static __always_inline void uring_complete(u64 ring_ctx, struct io_kiocb *req, u64 user_data, s32 res)
+{
+	u32 index;
+	struct io_slot *a = async_find(async_key(ring_ctx, user_data), &index);
+
+	if (!a || a->done)
+		return;
+	a->done_at = bpf_ktime_get_ns();
+	a->res = res;
+	a->done = 1;
+	if (req && !a->file) {
+		uring_set_file(a, req);
+		if (a->kind == IO_NONE || !slot_filter_file(a)) {
+			a->key = 0;
+			return;
+		}
+	}
+	if (BPF_CORE_READ((struct io_ring_ctx *)ring_ctx, flags) & IORING_SETUP_SQPOLL)
+		async_end(a, index, 0, res);
+}
+
+__noinline int uring_reap_one(u64 ring_ctx, u64 cqe, u64 now)
+{
+	u64 user_data = 0;
+	struct io_slot *a;
+	u32 index;
+
+	bpf_probe_read_kernel(&user_data, sizeof(user_data), (void *)cqe);
+	a = async_find(async_key(ring_ctx, user_data), &index);
+	if (a && a->done)
+		async_end(a, index, now, a->res);
+	return 0;
+}
+
+/* io_uring_enter returns: what is complete is now before the application. Completions that it took from the
+ * ring without a call are behind the head. */
+static __always_inline void uring_exit(struct io_slot *s, u32 index, u64 now)
+{
+	struct io_ring_ctx *ctx = (struct io_ring_ctx *)s->ring;
+	u64 key = s->ring;
+	struct io_rings *rings;
+	u32 head, tail, mask, at, shift, *seen;
+
+	uring_submitted(s, now);
+	if (!ctx)
+		return;
+	rings = BPF_CORE_READ(ctx, rings);
+	head = BPF_CORE_READ(rings, cq.head);
+	tail = BPF_CORE_READ(rings, cq.tail);
+	mask = BPF_CORE_READ(rings, cq_ring_mask);
+	shift = BPF_CORE_READ(ctx, flags) & IORING_SETUP_CQE32 ? 5 : 4;
+	seen = bpf_map_lookup_elem(&uring_seen, &key);
+	at = seen ? *seen : head;
+	if (tail - at > mask + 1)
+		at = head;
+	for (u32 i = 0; i < CQ_BATCH && at != tail; i++, at++) {
+		u64 cqe = (u64)rings + bpf_core_field_offset(rings->cqes) + ((u64)(at & mask) << shift);
+		uring_reap_one(key, cqe, (s32)(at - head) < 0 ? 0 : now);
+	}
+	bpf_map_update_elem(&uring_seen, &key, &at, BPF_ANY);
+}
+
+#endif

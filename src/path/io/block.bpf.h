@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* From bio to completion: which operation a bio serves, and the stages of its request. */
+#ifndef SPOOR_IO_BLOCK_BPF_H
+#define SPOOR_IO_BLOCK_BPF_H
+
+#include "path/io/async.bpf.h"
+
+/* How many bios of one request are looked at; a longer chain is a merge of neighbours of one operation. */
+enum { CHAIN = 16 };
+
+/* From 5.16 the completion tracepoints give a blk_status_t, before a negative errno (5.16: 8a7d267b4a2c). */
+const volatile bool error_is_status;
+
+static __always_inline u32 rw_of(u32 opf)
+{
+	switch (opf & REQ_OP_MASK) {
+	case REQ_OP_READ: return opf & REQ_FLAG(__REQ_RAHEAD___x) ? RW_READAHEAD : RW_READ;
+	case REQ_OP_WRITE: return RW_WRITE;
+	case REQ_OP_FLUSH: return RW_FLUSH;
+	case REQ_OP_DISCARD: return RW_DISCARD;
+	default: return RW_OTHER;
+	}
+}
+
+/* The request of an io_uring worker thread: worker_private is its struct io_worker, whose cur_work lies in
+ * the request. Kernels that keep neither show the operation without its bios. */
+static __always_inline struct io_slot *worker_op(struct task_struct *t, u32 *index)
+{
+	struct io_worker *w;
+	char comm[16];
+	u64 work;
+
+	if (!bpf_core_field_exists(t->worker_private) || !bpf_core_field_exists(struct io_worker, cur_work) ||
+	    !bpf_core_field_exists(struct io_kiocb___work, work))
+		return NULL;
+	bpf_get_current_comm(comm, sizeof(comm));
+	if (comm[4] != 'w') /* iou-wrk-PID; iou-sqp-PID has another worker_private */
+		return NULL;
+	w = BPF_CORE_READ(t, worker_private);
+	work = (u64)BPF_CORE_READ(w, cur_work);
+	if (!work)
+		return NULL;
+	struct io_kiocb *req = (void *)(work - bpf_core_field_offset(struct io_kiocb___work, work));
+	return async_find(async_key((u64)BPF_CORE_READ(req, ctx), kiocb_user_data(req)), index);
+}
+
+/* The operation that the running task works on. None in interrupt context: it runs there by chance. */
+static __always_inline struct io_slot *current_op(u32 *index)
+{
+	struct task_struct *t;
+	struct cpu_irq *c = cpu_irq_get();
+	struct io_slot *s;
+
+	if (!c || c->irq_depth || c->in_softirq)
+		return NULL;
+	s = sync_find((u32)bpf_get_current_pid_tgid(), index);
+	if (s) {
+		if (s->kind < IO_KIND_N)
+			return s;
+		if (!s->sub)
+			return NULL;
+		*index = s->sub - 1;
+		return slot_at(*index);
+	}
+	t = current_task();
+	if (BPF_CORE_READ(t, flags) & PF_IO_WORKER)
+		return worker_op(t, index);
+	return NULL;
+}
+
+/* A libaio batch: direct I/O submits each iocb's bytes in order, so the bytes tell where the next begins. */
+static __always_inline void aio_advance(u32 bytes, u32 opf)
+{
+	u32 index;
+	struct io_slot *s = sync_find((u32)bpf_get_current_pid_tgid(), &index), *a;
+
+	if (!s || s->kind != IO_SUBMIT || !s->sub || (opf & REQ_FLAG(__REQ_META___x)))
+		return;
+	s->sub_left -= bytes;
+	a = async_at(s->sub);
+	if (s->sub_left > 0 || !a || !a->next)
+		return;
+	s->sub = a->next;
+	a = async_at(s->sub);
+	if (a)
+		s->sub_left = a->size;
+}
+
+/* Finds what a bio serves: the upper device's bio with the same data, else the running task's operation. */
+static __always_inline struct io_slot *bio_owner(struct bio *bio, u32 dev, struct link *l, u8 *parent)
+{
+	u64 vec = (u64)bio->bi_io_vec;
+	struct vec_slot *v = vec ? vec_at(vec) : NULL;
+	struct io_slot *s;
+	u32 index = 0;
+
+	*parent = 0;
+	if (v && v->vec == vec && v->dev != dev) {
+		s = link_slot(&v->link);
+		if (s) {
+			*l = v->link;
+			*parent = v->link.item;
+			return s;
+		}
+	}
+	s = current_op(&index);
+	if (s) {
+		l->slot = index + 1;
+		l->seq = s->seq;
+	}
+	return s;
+}
+
+static __always_inline struct bio_slot *bio_enter(struct bio *bio, u64 now)
+{
+	u64 vec = (u64)bio->bi_io_vec;
+	struct bio_slot *b;
+	struct io_slot *s;
+	struct io_item *it;
+	struct link l = {};
+	u8 parent = 0;
+	u32 part = 0, dev = bio_dev(bio, &part), opf = bio->bi_opf;
+	bool counted = !ndevs_want || filter_dev(dev) || filter_dev(part);
+
+	s = bio_owner(bio, dev, &l, &parent);
+	if (block_only) {
+		if (!filter_task(current_task()))
+			return NULL;
+	} else if (!s && (filter_any_task() || file_want_ino)) {
+		return NULL;
+	}
+	if (s && counted)
+		s->matched = 1;
+	b = bio_claim((u64)bio, now, LOSS_BIO);
+	if (!b)
+		return NULL;
+	b->t_submit = b->t_queue = now;
+	b->dev = dev;
+	b->sector = bio->bi_iter.bi_sector;
+	b->bytes = bio->bi_iter.bi_size;
+	b->rw = rw_of(opf);
+	if (b->rw == RW_WRITE && !b->bytes && (opf & REQ_FLAG(__REQ_PREFLUSH___x)))
+		b->rw = RW_FLUSH;
+	b->counted = counted;
+	if (block_only)
+		b->submitter = bpf_get_current_pid_tgid();
+	l.item = 0;
+	if (s) {
+		s->nbios++;
+		if (!s->dev)
+			s->dev = dev;
+		it = item_new(s, l.slot - 1, IO_ITEM_REQUEST);
+		if (it) {
+			l.item = s->nitems;
+			it->rw = b->rw;
+			it->parent = parent;
+			it->dev = dev;
+			it->t = now;
+			it->rq.sector = b->sector;
+			it->bytes = b->bytes;
+		}
+	}
+	b->link = l;
+	if (vec) {
+		struct vec_slot *v = vec_at(vec);
+		if (v) {
+			v->vec = vec;
+			v->dev = dev;
+			v->link = l;
+		}
+	}
+	aio_advance(b->bytes, opf);
+	return b;
+}
+
+/* The front part of a split bio is a new bio; bio_chain() leaves the old one, the rest, in bi_private. */
+static __always_inline void bio_split(struct bio *front)
+{
+	struct bio_slot *rest = bio_find((u64)front->bi_private), *b;
+	u64 rest_bio, now = bpf_ktime_get_ns();
+	struct io_item *it, *old;
+	struct io_slot *s;
+	struct bio_slot copy;
+
+	if (!rest)
+		return;
+	copy = *rest;
+	b = bio_claim((u64)front, now, LOSS_BIO);
+	if (!b)
+		return;
+	*b = copy;
+	b->bio = (u64)front;
+	b->bytes = front->bi_iter.bi_size;
+	b->link.item = 0;
+	rest = bio_find(rest_bio = (u64)front->bi_private);
+	if (rest) {
+		rest->sector += b->bytes >> 9;
+		rest->bytes -= b->bytes;
+	}
+	s = link_slot(&copy.link);
+	if (!s)
+		return;
+	s->nbios++;
+	it = item_new(s, copy.link.slot - 1, IO_ITEM_REQUEST);
+	if (!it)
+		return;
+	b->link.item = s->nitems;
+	it->rw = b->rw;
+	it->dev = b->dev;
+	it->t = b->t_submit;
+	it->flags = IO_ITEM_SPLIT;
+	it->rq.sector = b->sector;
+	it->bytes = b->bytes;
+	old = link_item(&copy.link);
+	if (old) {
+		it->parent = old->parent;
+		it->rq.at[IOS_THROTTLED] = old->rq.at[IOS_THROTTLED];
+		old->flags |= IO_ITEM_SPLIT;
+		old->rq.sector += b->bytes >> 9;
+		old->bytes -= b->bytes;
+	}
+}
+
+/* Takes over from the request's bios what it is and whom it serves; they are done with then. */
+static __always_inline void request_adopt(struct request_slot *r, struct request *rq)
+{
+	struct bio *bio = rq->bio;
+
+	r->dev = request_dev(rq);
+	r->bytes = rq->__data_len;
+	r->sector = rq->__sector;
+	r->rw = rw_of(rq->cmd_flags);
+	for (u32 i = 0; i < CHAIN && bio; i++) {
+		struct bio_slot *b = bio_find((u64)bio);
+		if (b) {
+			if (!r->t_queue || b->t_submit < r->t_submit) {
+				r->t_submit = b->t_submit;
+				r->t_queue = b->t_queue;
+			}
+			if (!r->t_getrq)
+				r->t_getrq = b->t_getrq;
+			r->submitter = b->submitter;
+			r->counted |= b->counted;
+			if (b->rw == RW_FLUSH)
+				r->rw = RW_FLUSH;
+			if (b->link.slot) {
+				if (r->nlinks < LINKS)
+					r->link[r->nlinks++ & (LINKS - 1)] = b->link;
+				else
+					lose(LOSS_LINK);
+			}
+			b->bio = 0;
+		}
+		if (i)
+			r->flags |= IO_ITEM_MERGED;
+		bio = BPF_CORE_READ(bio, bi_next);
+	}
+}
+
+static __always_inline struct request_slot *request_enter(struct request *rq, u64 now)
+{
+	struct request_slot *r = request_find((u64)rq);
+
+	if (r)
+		return r;
+	r = request_claim((u64)rq, now, LOSS_REQUEST);
+	return r;
+}
+
+static __always_inline void item_complete(struct io_item *it, struct request_slot *r, u64 now, s32 error)
+{
+	struct cpu_irq *c = cpu_irq_get();
+
+	it->rq.at[IOS_GETRQ] = r->t_getrq;
+	it->rq.at[IOS_PLUGGED] = r->t_insert;
+	it->rq.at[IOS_QUEUED] = r->t_issue;
+	it->rq.at[IOS_DEVICE] = now;
+	it->dev = r->dev;
+	it->error = error;
+	it->cpu = bpf_get_smp_processor_id();
+	it->flags |= IO_ITEM_DONE | r->flags;
+	if (c && c->irq_depth)
+		it->flags |= IO_ITEM_IRQ;
+	else if (c && c->in_softirq)
+		it->flags |= IO_ITEM_SOFTIRQ;
+}
+
+/* Splits submission to completion into stages that add up; a stage not seen falls to the next one. */
+static __always_inline void device_row_add(struct request_slot *r, u64 now, bool error)
+{
+	struct io_row *row = row_get(r->dev, r->rw, 1);
+	u64 t = r->t_submit;
+
+	if (!row)
+		return;
+	row_add(row, now - t, r->bytes, error);
+	if (r->t_queue > t) {
+		row->part[IOS_THROTTLED] += r->t_queue - t;
+		t = r->t_queue;
+	}
+	if (r->t_getrq > t) {
+		row->part[IOS_GETRQ] += r->t_getrq - t;
+		t = r->t_getrq;
+	}
+	if (r->t_insert > t) {
+		row->part[IOS_PLUGGED] += r->t_insert - t;
+		t = r->t_insert;
+	}
+	if (r->t_issue > t) {
+		row->part[IOS_QUEUED] += r->t_issue - t;
+		t = r->t_issue;
+	}
+	row->part[IOS_DEVICE] += now - t;
+}
+
+/* --block: the request is the operation, all of it in flight. */
+static __always_inline void disk_send(struct request_slot *r, u64 now, s32 error)
+{
+	struct scratch *sc = scratch_get();
+	struct io_rec_op *o;
+	struct io_item *it;
+
+	if (!sc || now - r->t_submit < want_slower || now - r->t_submit < top_min || (want_errors_only && !error))
+		return;
+	o = &sc->disk;
+	it = &o->item[0];
+	o->type = IO_REC_OP;
+	o->kind = IO_DISK_READ + r->rw;
+	o->nitems = o->nbios = 1;
+	o->flags = IOF_ASYNC | IOF_REAP_UNSEEN;
+	o->t = r->t_submit;
+	o->wall = o->inflight = now - r->t_submit;
+	o->tid = r->submitter;
+	o->tgid = r->submitter >> 32;
+	o->dev = r->dev;
+	o->offset = r->sector << 9;
+	o->size = r->bytes;
+	o->ret = error ? -5 : r->bytes;
+	__builtin_memset(it, 0, sizeof(*it));
+	it->type = IO_ITEM_REQUEST;
+	it->rw = r->rw;
+	it->t = r->t_submit;
+	it->rq.sector = r->sector;
+	it->bytes = r->bytes;
+	if (r->t_queue > r->t_submit)
+		it->rq.at[IOS_THROTTLED] = r->t_queue;
+	item_complete(it, r, now, error);
+	if (bpf_ringbuf_output(&ring, o, sizeof(*o) - sizeof(o->item) + sizeof(o->item[0]), ring_flags()))
+		lose(LOSS_RING);
+}
+
+static __always_inline void request_complete(struct request *rq, s32 error, u32 bytes)
+{
+	struct request_slot *r = request_find((u64)rq);
+	u64 now;
+
+	if (bytes < rq->__data_len && !error)
+		return; /* a part of it; the rest follows */
+	now = bpf_ktime_get_ns();
+	if (!error_is_status && error < 0)
+		error = -error;
+	if (!r) { /* never issued: an empty flush, which a flush request of the queue's own serves */
+		r = request_enter(rq, now);
+		if (!r)
+			return;
+		request_adopt(r, rq);
+	}
+	if (r->t_submit) {
+		if (r->counted) {
+			device_row_add(r, now, error != 0);
+			if (block_only && want_records)
+				disk_send(r, now, error);
+		}
+		for (u32 i = 0; i < LINKS; i++) {
+			if (i >= r->nlinks)
+				break;
+			struct io_slot *s = link_slot(&r->link[i]);
+			struct io_item *it = link_item(&r->link[i]);
+			if (it)
+				item_complete(it, r, now, error);
+			if (s && (s->flags & IOF_ASYNC) && !s->done)
+				s->done_at = now;
+		}
+	}
+	r->rq = 0;
+}
+
+/* A bio that never became a request: it was a stacked device's, or was refused. */
+static __always_inline void bio_complete(struct bio *bio)
+{
+	struct bio_slot *b = bio_find((u64)bio);
+	struct request_slot r = {};
+	struct io_slot *s;
+	struct io_item *it;
+	u64 now;
+
+	if (!b)
+		return;
+	now = bpf_ktime_get_ns();
+	r.dev = b->dev;
+	r.rw = b->rw;
+	r.bytes = b->bytes;
+	r.t_submit = b->t_submit;
+	r.t_queue = b->t_queue;
+	r.t_getrq = b->t_getrq;
+	r.flags = IO_ITEM_BIO;
+	it = link_item(&b->link);
+	if (it)
+		item_complete(it, &r, now, bio->bi_status);
+	s = link_slot(&b->link);
+	if (s && (s->flags & IOF_ASYNC) && !s->done)
+		s->done_at = now;
+	if (b->counted && !b->t_getrq)
+		device_row_add(&r, now, bio->bi_status != 0);
+	b->bio = 0;
+}
+
+#endif

@@ -1,0 +1,660 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* `spoor io`, kernel side: one short handler a stage, in the order of io.h. */
+#include "kernel.h"
+#include <bpf/bpf_tracing.h>
+#include "path/io/block.bpf.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+/* Set by user space for this architecture. */
+const volatile struct sys_desc sys_descs[SYS_NR_MAX];
+
+/* ---- system calls ---- */
+
+static __always_inline bool carrier_begin(struct io_slot *s, u32 index, struct pt_regs *regs)
+{
+	u64 f;
+
+	s->matched = 0;
+	switch (s->kind) {
+	case IO_SUBMIT:
+		sync_start(s);
+		aio_begin(s, index, regs_syscall_arg(regs, 1), regs_syscall_arg(regs, 2));
+		return s->sub_first;
+	case IO_GETEVENTS:
+		s->arg = regs_syscall_arg(regs, 3);
+		break;
+	case IO_URING_ENTER:
+		if (regs_syscall_arg(regs, 3) & 1 << 4) /* IORING_ENTER_REGISTERED_RING */
+			break;
+		f = file_of_fd(regs_syscall_arg(regs, 0));
+		if (f)
+			s->ring = (u64)BPF_CORE_READ((struct file *)f, private_data);
+		break;
+	}
+	sync_start(s);
+	return true;
+}
+
+static __always_inline bool call_begin(struct io_slot *s, struct pt_regs *regs, u32 nr)
+{
+	u32 fd = sys_descs[nr].fd, fd2 = sys_descs[nr].fd2, size = sys_descs[nr].size, off = sys_descs[nr].offset;
+
+	if (fd < SYS_ARG_NONE) {
+		bool ok = slot_set_file(s, file_of_fd(regs_syscall_arg(regs, fd)));
+		if (!ok && (fd2 >= SYS_ARG_NONE || !slot_set_file(s, file_of_fd(regs_syscall_arg(regs, fd2)))))
+			return false;
+		if (!slot_filter_file(s))
+			return false;
+		if (s->file_flags & IOF_DIRECT)
+			s->flags |= IOF_DIRECT;
+		if (want_records && off == SYS_ARG_POS)
+			s->offset = BPF_CORE_READ((struct file *)s->file, f_pos);
+	} else {
+		s->file = s->dentry = 0;
+		s->dev = s->ino = 0;
+		if (file_want_ino)
+			return false;
+		s->matched = !ndevs_want;
+	}
+	if (size < SYS_ARG_NONE)
+		s->size = regs_syscall_arg(regs, size);
+	if (off < SYS_ARG_NONE)
+		s->offset = regs_syscall_arg(regs, off);
+	return true;
+}
+
+SEC("tp_btf/sys_enter")
+int io_sys_enter(u64 *ctx)
+{
+	struct pt_regs *regs = (void *)ctx[0];
+	struct task_struct *t;
+	struct io_slot *s;
+	u64 nr = ctx[1];
+	u32 kind, index, tid;
+
+	if (nr >= SYS_NR_MAX)
+		return 0;
+	kind = sys_descs[nr].kind;
+	if (!kind || !ready)
+		return 0;
+	t = current_task();
+	if (task_in_compat_syscall(t) || !filter_task(t))
+		return 0;
+	tid = bpf_get_current_pid_tgid();
+	s = sync_find(tid, &index);
+	if (s) /* an operation whose end was not seen */
+		sync_release(s, index);
+	s = sync_claim(tid, &index);
+	if (!s)
+		return 0;
+	slot_reset(s, kind, bpf_ktime_get_ns());
+	if (kind >= IO_KIND_N) {
+		if (!carrier_begin(s, index, regs))
+			sync_release(s, index);
+		return 0;
+	}
+	if (!call_begin(s, regs, nr)) {
+		sync_release(s, index);
+		return 0;
+	}
+	sync_start(s);
+	return 0;
+}
+
+SEC("tp_btf/sys_exit")
+int io_sys_exit(u64 *ctx)
+{
+	struct pt_regs *regs = (void *)ctx[0];
+	u64 nr = regs_syscall_nr(regs), now;
+	s64 ret = ctx[1];
+	struct io_slot *s;
+	u32 index;
+
+	if (nr >= SYS_NR_MAX || !sys_descs[nr].kind)
+		return 0;
+	s = sync_find((u32)bpf_get_current_pid_tgid(), &index);
+	if (!s)
+		return 0;
+	if (s->kind >= IO_KIND_N) {
+		now = clock_now(&s->clock);
+		clock_stop(&s->clock, now);
+		if (s->kind == IO_SUBMIT)
+			aio_submitted(s, index, now, ret);
+		else if (s->kind == IO_GETEVENTS)
+			aio_reap(s->tgid, s->arg, ret, now);
+		else
+			uring_exit(s, index, now);
+		sync_release(s, index);
+		return 0;
+	}
+	sync_end(s, index, ret);
+	return 0;
+}
+
+/* ---- the kernel's own operations ---- */
+
+SEC("tp_btf/writeback_single_inode_start")
+int io_writeback_begin(u64 *ctx)
+{
+	inode_op_begin(IO_WRITEBACK, (struct inode *)ctx[0], IOF_KERNEL);
+	return 0;
+}
+
+static __always_inline void own_op_end(u32 kind, s64 ret)
+{
+	u32 index;
+	struct io_slot *s = sync_find((u32)bpf_get_current_pid_tgid(), &index);
+
+	if (s && s->kind == kind)
+		sync_end(s, index, ret);
+}
+
+SEC("tp_btf/writeback_single_inode")
+int io_writeback_end(u64 *ctx)
+{
+	own_op_end(IO_WRITEBACK, 0);
+	return 0;
+}
+
+/* jbd2 may be a module, and 5.10 has no BTF of modules: untyped tracepoints, no field is read. */
+SEC("raw_tp/jbd2_start_commit")
+int io_journal_begin(u64 *ctx)
+{
+	inode_op_begin(IO_JOURNAL, NULL, IOF_KERNEL);
+	return 0;
+}
+
+SEC("raw_tp/jbd2_end_commit")
+int io_journal_end(u64 *ctx)
+{
+	own_op_end(IO_JOURNAL, 0);
+	return 0;
+}
+
+/* ---- page faults on mapped files ---- */
+
+SEC("fentry/filemap_fault")
+int io_fault_begin(u64 *ctx)
+{
+	struct vm_fault *vmf = (void *)ctx[0];
+	struct file *f = vmf->vma->vm_file;
+
+	if (f)
+		inode_op_begin(IO_FAULT, f->f_inode, 0);
+	return 0;
+}
+
+SEC("fexit/filemap_fault")
+int io_fault_end(u64 *ctx)
+{
+	own_op_end(IO_FAULT, 0);
+	return 0;
+}
+
+/* Where functions cannot be probed: the fault begins here (the tracepoint came with 6.14) and ends, for want
+ * of anything later, when the task runs again after it blocked; a fault that did not block is not one of ours. */
+SEC("tp_btf/mm_filemap_fault")
+int io_fault_begin_tp(u64 *ctx)
+{
+	struct address_space *m = (void *)ctx[0];
+	u32 index, tid = bpf_get_current_pid_tgid();
+	struct io_slot *s = sync_find(tid, &index);
+
+	if (s && s->kind == IO_FAULT)
+		sync_release(s, index);
+	inode_op_begin(IO_FAULT, m->host, IOF_END_UNSEEN);
+	s = sync_find(tid, &index);
+	if (s && s->kind == IO_FAULT)
+		bpf_get_current_comm(s->comm, sizeof(s->comm));
+	return 0;
+}
+
+/* ---- page cache ---- */
+
+static __always_inline void pages_added(void)
+{
+	u32 index;
+	struct io_slot *s = current_op(&index);
+
+	if (s)
+		s->pages_added++;
+}
+
+SEC("tp_btf/mm_filemap_add_to_page_cache")
+int io_page_added(u64 *ctx)
+{
+	pages_added();
+	return 0;
+}
+
+static __always_inline int page_dirtied(void)
+{
+	u32 index;
+	struct io_slot *s = current_op(&index);
+
+	if (s)
+		s->pages_dirtied++;
+	return 0;
+}
+
+SEC("tp_btf/writeback_dirty_page")
+int io_page_dirtied(u64 *ctx)
+{
+	return page_dirtied();
+}
+
+SEC("tp_btf/writeback_dirty_folio") /* from 5.18 */
+int io_folio_dirtied(u64 *ctx)
+{
+	return page_dirtied();
+}
+
+/* ---- io_uring: untyped, for the ring's and the request's address serve as numbers ---- */
+
+SEC("raw_tp/io_uring_submit_sqe") /* until 6.2 */
+int io_uring_submit_old(u64 *ctx)
+{
+	struct io_kiocb *req;
+
+	if (!ready)
+		return 0;
+	if (uring_submit_form == SUBMIT_REQ) {
+		req = (struct io_kiocb *)CTX_ARG(ctx, 0);
+		uring_submit((u64)BPF_CORE_READ(req, ctx), req, kiocb_user_data(req), BPF_CORE_READ(req, opcode));
+	} else if (uring_submit_form == SUBMIT_CTX_OPCODE) {
+		uring_submit(CTX_ARG(ctx, 0), NULL, CTX_ARG(ctx, 2), (u8)CTX_ARG(ctx, 1));
+	} else {
+		uring_submit(CTX_ARG(ctx, 0), (struct io_kiocb *)CTX_ARG(ctx, 1), CTX_ARG(ctx, 3), (u8)CTX_ARG(ctx, 2));
+	}
+	return 0;
+}
+
+SEC("raw_tp/io_uring_submit_req")
+int io_uring_submit_new(u64 *ctx)
+{
+	struct io_kiocb *req = (void *)ctx[0];
+
+	if (ready)
+		uring_submit((u64)BPF_CORE_READ(req, ctx), req, kiocb_user_data(req), BPF_CORE_READ(req, opcode));
+	return 0;
+}
+
+SEC("raw_tp/io_uring_cqring_wait")
+int io_uring_wait(u64 *ctx)
+{
+	u32 index;
+	struct io_slot *s = sync_find((u32)bpf_get_current_pid_tgid(), &index);
+	u64 now;
+
+	if (!s || s->kind != IO_URING_ENTER)
+		return 0;
+	now = clock_now(&s->clock);
+	clock_stop(&s->clock, now);
+	clock_run(&s->clock, now);
+	uring_submitted(s, now);
+	s->ring = ctx[0];
+	return 0;
+}
+
+SEC("raw_tp/io_uring_complete")
+int io_uring_done(u64 *ctx)
+{
+	u64 ring_ctx = CTX_ARG(ctx, 0);
+	struct io_uring_cqe *cqe;
+
+	if (!ready)
+		return 0;
+	if (uring_complete_form == COMPLETE_CTX_DATA) {
+		uring_complete(ring_ctx, NULL, CTX_ARG(ctx, 1), CTX_ARG(ctx, 2));
+	} else if (uring_complete_form == COMPLETE_CTX_REQ_DATA) {
+		uring_complete(ring_ctx, (struct io_kiocb *)CTX_ARG(ctx, 1), CTX_ARG(ctx, 2), CTX_ARG(ctx, 3));
+	} else {
+		cqe = (struct io_uring_cqe *)CTX_ARG(ctx, 2);
+		uring_complete(ring_ctx, (struct io_kiocb *)CTX_ARG(ctx, 1), BPF_CORE_READ(cqe, user_data),
+			       BPF_CORE_READ(cqe, res));
+	}
+	return 0;
+}
+
+/* ---- block layer ---- */
+
+/* Only bios of a cgroup that has a limit come here (5.18 on; before, all do). */
+static __always_inline int throttle_enter(struct bio *bio)
+{
+	if (ready && !bio_find((u64)bio))
+		bio_enter(bio, bpf_ktime_get_ns());
+	return 0;
+}
+
+SEC("fentry/__blk_throtl_bio")
+int io_throttle(u64 *ctx)
+{
+	return throttle_enter((struct bio *)ctx[0]);
+}
+
+SEC("fentry/blk_throtl_bio")
+int io_throttle_old(u64 *ctx)
+{
+	return throttle_enter((struct bio *)ctx[0]);
+}
+
+SEC("tp_btf/block_bio_queue")
+int io_bio_queue(u64 *ctx)
+{
+	struct bio *bio = CTX_ARG01(ctx, arg_bio_queue);
+	struct bio_slot *b;
+	struct io_item *it;
+	u64 now;
+
+	if (!ready)
+		return 0;
+	now = bpf_ktime_get_ns();
+	b = bio_find((u64)bio);
+	/* Found: it came from throttling. An entry whose bio ended unseen differs in where it goes. */
+	if (b && !b->t_getrq && b->sector == bio->bi_iter.bi_sector) {
+		b->t_queue = now;
+		it = link_item(&b->link);
+		if (it)
+			it->rq.at[IOS_THROTTLED] = now;
+		return 0;
+	}
+	bio_enter(bio, now);
+	return 0;
+}
+
+SEC("tp_btf/block_getrq")
+int io_getrq(u64 *ctx)
+{
+	struct bio *bio = CTX_ARG01(ctx, arg_getrq);
+	struct bio_slot *b = bio_find((u64)bio);
+
+	if (b)
+		b->t_getrq = bpf_ktime_get_ns();
+	return 0;
+}
+
+SEC("tp_btf/block_split")
+int io_split(u64 *ctx)
+{
+	struct bio *bio = CTX_ARG01(ctx, arg_split);
+
+	bio_split(bio);
+	return 0;
+}
+
+/* A bio merged into a request counts as having got it. */
+static __always_inline int bio_merged(u64 *ctx)
+{
+	struct bio *bio;
+	struct bio_slot *b;
+
+	if (arg_merge)
+		bio = (struct bio *)CTX_ARG(ctx, 2);
+	else
+		bio = (struct bio *)CTX_ARG(ctx, 0);
+	b = bio_find((u64)bio);
+	if (b)
+		b->t_getrq = bpf_ktime_get_ns();
+	return 0;
+}
+
+SEC("tp_btf/block_bio_backmerge")
+int io_backmerge(u64 *ctx)
+{
+	return bio_merged(ctx);
+}
+
+SEC("tp_btf/block_bio_frontmerge")
+int io_frontmerge(u64 *ctx)
+{
+	return bio_merged(ctx);
+}
+
+SEC("tp_btf/block_rq_insert")
+int io_insert(u64 *ctx)
+{
+	struct request *rq = CTX_ARG01(ctx, arg_rq_insert);
+	u64 now = bpf_ktime_get_ns();
+	struct request_slot *r;
+
+	if (!ready)
+		return 0;
+	r = request_enter(rq, now);
+	if (r && !r->t_insert)
+		r->t_insert = now;
+	return 0;
+}
+
+SEC("tp_btf/block_rq_issue")
+int io_issue(u64 *ctx)
+{
+	struct request *rq = CTX_ARG01(ctx, arg_rq_issue);
+	u64 now = bpf_ktime_get_ns();
+	struct request_slot *r;
+
+	if (!ready)
+		return 0;
+	r = request_enter(rq, now);
+	if (!r)
+		return 0;
+	if (r->t_issue) /* again, after a requeue: the first attempt's time counts as the device's */
+		return 0;
+	r->t_issue = now;
+	request_adopt(r, rq);
+	return 0;
+}
+
+SEC("tp_btf/block_rq_requeue")
+int io_requeue(u64 *ctx)
+{
+	struct request *rq = CTX_ARG01(ctx, arg_rq_requeue);
+	struct request_slot *r = request_find((u64)rq);
+
+	if (r)
+		r->flags |= IO_ITEM_REQUEUED;
+	return 0;
+}
+
+SEC("tp_btf/block_rq_complete")
+int io_complete(u64 *ctx)
+{
+	if (ready)
+		request_complete((struct request *)ctx[0], ctx[1], ctx[2]);
+	return 0;
+}
+
+SEC("tp_btf/block_bio_complete")
+int io_bio_complete(u64 *ctx)
+{
+	if (ready)
+		bio_complete((struct bio *)ctx[1]);
+	return 0;
+}
+
+/* ---- scheduler ---- */
+
+/* Names the place where a task slept by what lies on top of its stack: the return addresses in the first words,
+ * the depth, and what operation it is. The same code path leaves the same words, so the full stack, which costs
+ * some two microseconds to unwind, is taken once for each place. */
+static __always_inline u64 wait_site(struct task_struct *t, u32 kind, struct scratch *sc)
+{
+	u64 sp = task_saved_sp(t), h = (sp & 0x3fff) << 8 | kind;
+
+	if (bpf_probe_read_kernel(sc->words, sizeof(sc->words), (void *)sp))
+		return 0;
+#pragma unroll
+	for (int i = 0; i < SITE_WORDS; i++)
+		if (sc->words[i] - text_start < text_len)
+			h = (h ^ sc->words[i]) * 0x9e3779b97f4a7c15ull;
+	return h ? h : 1;
+}
+
+static __always_inline u64 wait_stack(struct task_struct *t, u32 kind)
+{
+	struct scratch *sc = scratch_get();
+	u64 site;
+	long n;
+
+	if (!sc || !text_len)
+		return 0;
+	site = wait_site(t, kind, sc);
+	if (!site || bpf_map_lookup_elem(&stacks, &site))
+		return site;
+	n = bpf_get_task_stack(t, sc->stack.ip, sizeof(sc->stack.ip), 0);
+	if (n <= 0)
+		return 0;
+	sc->stack.n = n / 8;
+	if (bpf_map_update_elem(&stacks, &site, &sc->stack, BPF_ANY))
+		return 0;
+	return site;
+}
+
+/* Files a wait that is over: one item of the record, and the sum by reason. */
+static __always_inline void wait_file(struct io_slot *s, u32 index, struct task_struct *t, u64 now)
+{
+	u64 site = wait_stack(t, s->kind);
+	struct io_wait_key key = { .row = s->dev, .pad = s->kind, .site = site };
+	struct io_wait_sum one = { .ns = s->clock.blocked, .count = 1 }, *sum;
+	struct io_item *it;
+
+	if (s->kind < IO_KIND_N || s->kind == IO_SUBMIT) {
+		sum = bpf_map_lookup_elem(&waits, &key);
+		if (sum) {
+			__sync_fetch_and_add(&sum->ns, one.ns);
+			__sync_fetch_and_add(&sum->count, 1);
+		} else if (bpf_map_update_elem(&waits, &key, &one, BPF_NOEXIST)) {
+			lose(LOSS_ITEM);
+		}
+	}
+	it = item_new(s, index, IO_ITEM_WAIT);
+	if (it) {
+		it->t = s->clock.blocked_at;
+		it->wait.ns = s->clock.blocked;
+		it->wait.runq = now - s->clock.blocked_at - s->clock.blocked;
+		it->wait.site = site;
+	}
+	s->clock.blocked = 0;
+}
+
+SEC("tp_btf/sched_switch")
+int io_switch(u64 *ctx)
+{
+	struct task_struct *prev = (void *)ctx[1], *next = (void *)ctx[2];
+	struct io_slot *s;
+	u32 index;
+	u64 now;
+
+	s = sync_find(prev->pid, &index);
+	if (s && s->clock.state == TASK_ON_CPU) {
+		now = clock_now(&s->clock);
+		clock_stop(&s->clock, now);
+		if ((u8)ctx[0] || !switch_prev_state(ctx, prev)) {
+			s->clock.state = TASK_PREEMPTED;
+			if (s->flags & IOF_END_UNSEEN)
+				sync_release(s, index);
+		} else {
+			s->clock.state = TASK_WAITING;
+			s->clock.blocked_at = now;
+		}
+	}
+	s = sync_find(next->pid, &index);
+	if (s && s->clock.state > TASK_ON_CPU) {
+		u64 d;
+		now = clock_now(&s->clock);
+		d = now - s->clock.last;
+		if (s->clock.state == TASK_WOKEN)
+			s->clock.part[IOP_WOKEN] += d;
+		else if (s->clock.state == TASK_PREEMPTED)
+			s->clock.part[IOP_PREEMPTED] += d;
+		else { /* its wake-up was not seen */
+			s->clock.part[IOP_WAIT] += d;
+			s->clock.blocked += d;
+		}
+		if (s->clock.blocked)
+			wait_file(s, index, next, now);
+		clock_run(&s->clock, now);
+		if (s->flags & IOF_END_UNSEEN)
+			sync_end(s, index, 0);
+	}
+	return 0;
+}
+
+SEC("tp_btf/sched_wakeup")
+int io_wakeup(u64 *ctx)
+{
+	struct task_struct *t = (void *)ctx[0];
+	u32 index;
+	struct io_slot *s = sync_find(t->pid, &index);
+	u64 now;
+
+	if (!s || s->clock.state != TASK_WAITING)
+		return 0;
+	now = clock_now(&s->clock);
+	s->clock.part[IOP_WAIT] += now - s->clock.last;
+	s->clock.blocked = now - s->clock.last;
+	s->clock.last = now;
+	s->clock.state = TASK_WOKEN;
+	return 0;
+}
+
+SEC("tp_btf/sched_process_fork")
+int io_fork(u64 *ctx)
+{
+	struct task_struct *parent = (void *)ctx[0], *child = (void *)ctx[1];
+	u32 from = parent->tgid, to = child->tgid;
+	u8 one = 1;
+
+	if (from != to && bpf_map_lookup_elem(&follow, &from))
+		bpf_map_update_elem(&follow, &to, &one, BPF_ANY);
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exit")
+int io_exit(u64 *ctx)
+{
+	u64 id = bpf_get_current_pid_tgid();
+	u32 index, tgid = id >> 32;
+	struct io_slot *s = sync_find((u32)id, &index);
+
+	if (s && (s->flags & IOF_END_UNSEEN)) {
+		sync_release(s, index);
+	} else if (s) {
+		s->flags |= IOF_KILLED;
+		sync_end(s, index, 0);
+	}
+	if (filter_tgid && (u32)id == tgid)
+		bpf_map_delete_elem(&follow, &tgid);
+	return 0;
+}
+
+/* ---- interrupts ---- */
+
+#define IRQ_PAIR(name, event)                                                                            \
+	SEC("tp_btf/" event "_entry") int io_##name##_enter(u64 *ctx) { if (ready) irq_enter(); return 0; } \
+	SEC("tp_btf/" event "_exit") int io_##name##_exit(u64 *ctx) { irq_exit(); return 0; }
+
+IRQ_PAIR(irq, "irq_handler")
+/* The vectors that do not pass through irq_handler. x86: */
+IRQ_PAIR(timer, "local_timer")
+IRQ_PAIR(reschedule, "reschedule")
+IRQ_PAIR(call, "call_function")
+IRQ_PAIR(call_single, "call_function_single")
+IRQ_PAIR(work, "irq_work")
+/* arm64: */
+IRQ_PAIR(ipi, "ipi")
+
+SEC("tp_btf/softirq_entry")
+int io_softirq_enter(u64 *ctx)
+{
+	if (ready)
+		softirq_enter();
+	return 0;
+}
+
+SEC("tp_btf/softirq_exit")
+int io_softirq_exit(u64 *ctx)
+{
+	softirq_exit();
+	return 0;
+}

@@ -1,0 +1,485 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR GPL-2.0 */
+/* From options to attached programs: which hooks this kernel offers, constants, sizes, attach, and what
+ * remains unseen. */
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <dirent.h>
+#include <errno.h>
+#include <unistd.h>
+
+typedef uint8_t u8;
+typedef uint32_t u32;
+typedef int32_t s32;
+typedef uint64_t u64;
+
+#include "base/log.h"
+#include "kernel/symbols.h"
+#include "path/io/io_priv.h"
+#include "src/path/io/io.skel.h"
+
+/* When a program is wanted. */
+enum { W_CALLS = 1, W_FAULT = 2, W_KERNEL = 4, W_URING = 8, W_FOLLOW = 16, W_BLOCK = 32, W_MUST = 64, W_RECORDS = 128 };
+
+/* Stages in the order of io.h, and for each the hooks that show it, preferred first: the first group whose
+ * tracepoint or function exists and attaches is taken. `lost`: what is not seen when none does. */
+static const struct hook {
+	const char *stage, *prog, *prog2; /* prog2: its other half, loaded and attached together with it */
+	const char *name;                 /* tracepoint, or function when fn */
+	bool fn;
+	unsigned int when;
+	const char *lost;                 /* NULL: the next line is an alternative, or nothing is lost */
+} hooks[] = {
+	{ "exit", "io_sys_exit", NULL, "sys_exit", false, W_CALLS | W_MUST, "system calls" },
+	{ "enter", "io_sys_enter", NULL, "sys_enter", false, W_CALLS | W_MUST, "system calls" },
+	{ "writeback", "io_writeback_begin", "io_writeback_end", "writeback_single_inode_start", false, W_KERNEL,
+	  "write-back as operations" },
+	{ "journal", "io_journal_begin", "io_journal_end", "jbd2_start_commit", false, W_KERNEL,
+	  "ext4 journal commits as operations" },
+	{ "fault", "io_fault_begin", "io_fault_end", "filemap_fault", true, W_FAULT, NULL },
+	{ "fault", "io_fault_begin_tp", NULL, "mm_filemap_fault", false, W_FAULT, "page faults on mapped files" },
+	{ "pages", "io_page_added", NULL, "mm_filemap_add_to_page_cache", false, W_RECORDS,
+	  "pages added to the page cache" },
+	{ "dirty", "io_folio_dirtied", NULL, "writeback_dirty_folio", false, W_RECORDS, NULL },
+	{ "dirty", "io_page_dirtied", NULL, "writeback_dirty_page", false, W_RECORDS, "pages dirtied" },
+	{ "uring", "io_uring_submit_new", NULL, "io_uring_submit_req", false, W_URING, NULL },
+	{ "uring", "io_uring_submit_old", NULL, "io_uring_submit_sqe", false, W_URING, "io_uring operations" },
+	{ "uring wait", "io_uring_wait", NULL, "io_uring_cqring_wait", false, W_URING, "the end of io_uring submissions" },
+	{ "uring done", "io_uring_done", NULL, "io_uring_complete", false, W_URING, "io_uring completions" },
+	{ "throttle", "io_throttle", NULL, "__blk_throtl_bio", true, W_BLOCK, NULL },
+	{ "throttle", "io_throttle_old", NULL, "blk_throtl_bio", true, W_BLOCK,
+	  "stage throttled (cgroup I/O limits) of requests" },
+	{ "bio", "io_bio_queue", NULL, "block_bio_queue", false, W_BLOCK | W_MUST, "bios" },
+	{ "getrq", "io_getrq", NULL, "block_getrq", false, W_BLOCK, "stage get request (tags)" },
+	{ "split", "io_split", NULL, "block_split", false, W_BLOCK, "split bios" },
+	{ "merge", "io_backmerge", NULL, "block_bio_backmerge", false, W_BLOCK, "back merges" },
+	{ "front", "io_frontmerge", NULL, "block_bio_frontmerge", false, W_BLOCK, "front merges" },
+	{ "insert", "io_insert", NULL, "block_rq_insert", false, W_BLOCK, "stage plugged" },
+	{ "requeue", "io_requeue", NULL, "block_rq_requeue", false, W_BLOCK, "requeues" },
+	{ "complete", "io_complete", NULL, "block_rq_complete", false, W_BLOCK | W_MUST, "completions" },
+	{ "bio end", "io_bio_complete", NULL, "block_bio_complete", false, W_BLOCK, "bios of stacked devices" },
+	{ "issue", "io_issue", NULL, "block_rq_issue", false, W_BLOCK | W_MUST, "issues" },
+	{ "switch", "io_switch", NULL, "sched_switch", false, W_CALLS | W_MUST, "waits" },
+	{ "wakeup", "io_wakeup", NULL, "sched_wakeup", false, W_CALLS | W_MUST, "wake-ups" },
+	{ "exits", "io_exit", NULL, "sched_process_exit", false, W_CALLS, "operations of killed tasks" },
+	{ "fork", "io_fork", NULL, "sched_process_fork", false, W_FOLLOW | W_MUST, "children" },
+	{ "irq", "io_irq_enter", "io_irq_exit", "irq_handler_entry", false, W_CALLS, "part irq" },
+	{ "softirq", "io_softirq_enter", "io_softirq_exit", "softirq_entry", false, W_CALLS, "part softirq" },
+#if defined(__x86_64__)
+	{ "timer", "io_timer_enter", "io_timer_exit", "local_timer_entry", false, W_CALLS, "timer interrupts" },
+	{ "resched", "io_reschedule_enter", "io_reschedule_exit", "reschedule_entry", false, W_CALLS, NULL },
+	{ "call", "io_call_enter", "io_call_exit", "call_function_entry", false, W_CALLS, NULL },
+	{ "call1", "io_call_single_enter", "io_call_single_exit", "call_function_single_entry", false, W_CALLS, NULL },
+	{ "work", "io_work_enter", "io_work_exit", "irq_work_entry", false, W_CALLS, NULL },
+#else
+	{ "ipi", "io_ipi_enter", "io_ipi_exit", "ipi_entry", false, W_CALLS, NULL },
+#endif
+};
+enum { HOOKS = sizeof(hooks) / sizeof(hooks[0]) };
+
+static struct bpf_program *prog_of(struct io_state *st, const char *name)
+{
+	return name ? bpf_object__find_program_by_name(st->skel->obj, name) : NULL;
+}
+
+static void hook_enable(struct io_state *st, const struct hook *h)
+{
+	bpf_program__set_autoload(prog_of(st, h->prog), true);
+	if (h->prog2)
+		bpf_program__set_autoload(prog_of(st, h->prog2), true);
+}
+
+static unsigned int wanted_mask(const struct io_opts *o)
+{
+	unsigned int w = W_BLOCK;
+	uint64_t k = o->kinds ? o->kinds : ~0ull;
+
+	if (o->block_only)
+		return w;
+	w |= W_CALLS;
+	if (k & io_kinds_parse("faults"))
+		w |= W_FAULT;
+	if (k & io_kinds_parse("kernel"))
+		w |= W_KERNEL;
+	if (k & io_kinds_parse("io_uring"))
+		w |= W_URING;
+	if (o->npids)
+		w |= W_FOLLOW;
+	if (o->records)
+		w |= W_RECORDS;
+	return w;
+}
+
+static int unseen_add(struct io_state *st, const char *what, const char *why)
+{
+	for (size_t i = 0; i < st->unseen.n; i++)
+		if (!strcmp(st->unseen.v[i].what, what))
+			return 0;
+	return vec_push(&st->unseen, ((struct unseen){ what, strdup(why) }));
+}
+
+static bool hook_exists(struct probe *p, const struct hook *h)
+{
+	if (!h->fn)
+		return probe_tracepoint(p, h->name);
+	return probe_function(p, h->name) && probe_can(p, PROBE_FENTRY);
+}
+
+static const char *hook_why(struct probe *p, const struct hook *h)
+{
+	if (h->fn && !probe_can(p, PROBE_FENTRY))
+		return probe_get(p, PROBE_FENTRY)->why;
+	if (h->prog && !strncmp(h->name, "jbd2", 4))
+		return "jbd2 is not loaded";
+	return h->fn ? "this kernel has no such function" : "this kernel has no such tracepoint";
+}
+
+/* Decides what is loaded. A stage that has no hook is named, or ends the attempt if nothing works without. */
+static int hooks_choose(struct io_state *st, struct probe *p, bool use[HOOKS])
+{
+	unsigned int wanted = wanted_mask(&st->opts);
+	const char *taken = NULL;
+	struct bpf_program *prog;
+
+	bpf_object__for_each_program(prog, st->skel->obj) /* those of other architectures too */
+		bpf_program__set_autoload(prog, false);
+	for (int i = 0; i < HOOKS; i++) {
+		const struct hook *h = &hooks[i];
+		bool on = h->when & wanted & ~(unsigned int)W_MUST;
+
+		if (taken && !strcmp(taken, h->stage))
+			on = false;
+		else if (on && !hook_exists(p, h)) {
+			on = false;
+			if (h->when & W_MUST) {
+				log_error("this kernel has no tracepoint %s, without which there are no %s", h->name, h->lost);
+				return -EOPNOTSUPP;
+			}
+			if (h->lost)
+				unseen_add(st, h->lost, hook_why(p, h));
+		}
+		use[i] = on;
+		if (on) {
+			hook_enable(st, h);
+			taken = h->stage;
+		}
+	}
+	return 0;
+}
+
+/* Position of the argument that points to `type`, 0 where nobody can say. */
+static int arg_of(struct probe *p, const char *tp, const char *type)
+{
+	int n = probe_tracepoint_args(p, tp);
+
+	for (int i = 0; i < n; i++)
+		if (!strcmp(probe_tracepoint_arg(p, tp, i), type))
+			return i;
+	return 0;
+}
+
+static void set_forms(struct io_state *st, struct probe *p)
+{
+	struct io_bpf__rodata *ro = st->skel->rodata;
+
+	ro->arg_bio_queue = arg_of(p, "block_bio_queue", "bio");
+	ro->arg_getrq = arg_of(p, "block_getrq", "bio");
+	ro->arg_split = arg_of(p, "block_split", "bio");
+	ro->arg_merge = arg_of(p, "block_bio_backmerge", "bio");
+	ro->arg_rq_insert = arg_of(p, "block_rq_insert", "request");
+	ro->arg_rq_issue = arg_of(p, "block_rq_issue", "request");
+	ro->arg_rq_requeue = arg_of(p, "block_rq_requeue", "request");
+	ro->has_prev_state = probe_tracepoint_args(p, "sched_switch") >= 4;
+	ro->error_is_status = strcmp(probe_tracepoint_arg(p, "block_rq_complete", 1), "int") != 0;
+	st->error_is_status = ro->error_is_status;
+	if (probe_tracepoint_args(p, "io_uring_submit_sqe") == 5)
+		ro->uring_submit_form = 1; /* SUBMIT_CTX_OPCODE */
+	else if (probe_tracepoint_args(p, "io_uring_submit_sqe") > 5)
+		ro->uring_submit_form = 2; /* SUBMIT_CTX_REQ */
+	if (probe_tracepoint_args(p, "io_uring_complete") > 4)
+		ro->uring_complete_form = 1; /* COMPLETE_CTX_REQ_DATA */
+	else if (!strcmp(probe_tracepoint_arg(p, "io_uring_complete", 2), "io_uring_cqe"))
+		ro->uring_complete_form = 2; /* COMPLETE_CTX_REQ_CQE */
+}
+
+static unsigned int pow2_at_least(unsigned int n)
+{
+	unsigned int p = 1;
+
+	while (p < n && p < 1u << 30)
+		p <<= 1;
+	return p;
+}
+
+/* Threads on this machine, from the second half of /proc/loadavg's "running/all". */
+static unsigned int threads_count(void)
+{
+	unsigned int n = 0;
+	FILE *f = fopen("/proc/loadavg", "re");
+
+	if (f) {
+		if (fscanf(f, "%*s %*s %*s %*u/%u", &n) != 1)
+			n = 0;
+		fclose(f);
+	}
+	return n ? n : 1000;
+}
+
+/* Where return addresses lie: from the kernel's text on, and the modules, which on x86 follow it and on arm64
+ * precede it. Without kallsyms waits have no stacks. */
+static void set_text(struct io_state *st)
+{
+	static const char *const names[] = { "_stext", "_etext" };
+	uint64_t addr[2] = { 0, 0 };
+	struct io_bpf__rodata *ro = st->skel->rodata;
+
+	if (ksyms_lookup(names, addr, 2) < 1 || !addr[0]) {
+		unseen_add(st, "stacks and reasons of waits", "kernel addresses are hidden (kernel.kptr_restrict)");
+		return;
+	}
+#if defined(__x86_64__)
+	ro->text_start = addr[0];
+	ro->text_len = ~0ull - addr[0];
+#else
+	ro->text_start = addr[0] - (2ull << 30);
+	ro->text_len = addr[1] - ro->text_start;
+#endif
+}
+
+static void set_filters(struct io_state *st)
+{
+	struct io_bpf__rodata *ro = st->skel->rodata;
+	const struct io_opts *o = &st->opts;
+
+	ro->self_tgid = getpid();
+	ro->filter_tgid = o->npids > 0;
+	ro->filter_tid = o->ntids > 0;
+	ro->want_records = o->records;
+	ro->want_slower = o->slower;
+	ro->want_errors_only = o->errors_only;
+	ro->block_only = o->block_only;
+	ro->kinds_want = o->kinds;
+	if (o->comm) {
+		char comm[16] = "";
+		snprintf(comm, sizeof(comm), "%s", o->comm);
+		memcpy(ro->comm_want, comm, sizeof(comm));
+		ro->filter_comm = true;
+	}
+	ro->filter_cgroup = o->cgroup != 0;
+	ro->cgroup_want = o->cgroup;
+	ro->ndevs_want = o->ndevs < 16 ? o->ndevs : 16;
+	memcpy(ro->devs_want, o->devs, sizeof(ro->devs_want));
+	ro->file_want_ino = o->file_ino;
+	ro->file_want_dev = o->file_dev;
+	ro->file_want_dir = o->file_is_dir;
+}
+
+/* Index of a v1 controller in css_set.subsys: the enumerators are in BTF. */
+static int set_cgroup_v1(struct io_state *st, struct probe *p)
+{
+	const char *c = st->opts.cgroup_controller;
+	struct btf *btf = probe_btf(p);
+	char want[64];
+	int id;
+
+	if (!c || !st->opts.cgroup)
+		return 0;
+	snprintf(want, sizeof(want), "%s_cgrp_id", !strcmp(c, "blkio") ? "io" : c);
+	id = btf ? btf__find_by_name_kind(btf, "cgroup_subsys_id", BTF_KIND_ENUM) : -1;
+	if (id > 0) {
+		const struct btf_type *t = btf__type_by_id(btf, id);
+		const struct btf_enum *e = (const struct btf_enum *)(t + 1);
+		for (unsigned int i = 0; i < (t->info & 0xffff); i++)
+			if (!strcmp(btf__name_by_offset(btf, e[i].name_off), want)) {
+				st->skel->rodata->cgroup_subsys = e[i].val;
+				return 0;
+			}
+	}
+	log_error("this kernel has no cgroup controller %s", c);
+	return -ENOENT;
+}
+
+static int set_sizes(struct io_state *st)
+{
+	struct io_bpf__rodata *ro = st->skel->rodata;
+	const struct io_opts *o = &st->opts;
+	unsigned int sync = o->max_inflight, async = 8192, n;
+
+	if (!sync)
+		sync = threads_count() * 2 < 8192 ? 8192 : threads_count() * 2;
+	if (sync > 1u << 18)
+		sync = 1u << 18;
+	sync = pow2_at_least(sync);
+	if (o->block_only)
+		sync = async = 16;
+	n = sync + async;
+	ro->sync_mask = sync - 1;
+	ro->async_mask = async - 1;
+	ro->bio_mask = ro->request_mask = 8191;
+	bpf_map__set_max_entries(st->skel->maps.slots, n);
+	bpf_map__set_max_entries(st->skel->maps.recs, o->records && !o->block_only ? n : 1);
+	bpf_map__set_max_entries(st->skel->maps.bios, 8192);
+	bpf_map__set_max_entries(st->skel->maps.vecs, 8192);
+	bpf_map__set_max_entries(st->skel->maps.requests, 8192);
+	n = o->ring_bytes ? pow2_at_least(o->ring_bytes) : o->records ? 8 << 20 : 4096;
+	bpf_map__set_max_entries(st->skel->maps.ring, n);
+	ro->ring_wake = n / 4;
+	return 0;
+}
+
+static int attach_all(struct io_state *st, const bool use[HOOKS])
+{
+	for (int i = 0; i < HOOKS; i++) {
+		const char *names[2] = { hooks[i].prog2, hooks[i].prog }; /* the end before the beginning */
+
+		for (int k = 0; use[i] && k < 2; k++) {
+			struct bpf_program *p = prog_of(st, names[k]);
+			struct bpf_link *l;
+
+			if (!p)
+				continue;
+			l = bpf_program__attach(p);
+			if (l) {
+				if (vec_push(&st->links, l))
+					return -ENOMEM;
+				continue;
+			}
+			if (hooks[i].when & W_MUST) {
+				log_error("cannot attach to %s: %s", hooks[i].name, strerror(errno));
+				return -errno;
+			}
+			if (hooks[i].lost)
+				unseen_add(st, hooks[i].lost, strerror(errno));
+		}
+	}
+	return 0;
+}
+
+static int follow_fill(struct io_state *st)
+{
+	uint8_t one = 1;
+	int fd = bpf_map__fd(st->skel->maps.follow);
+
+	for (size_t i = 0; i < st->opts.npids; i++)
+		if (bpf_map_update_elem(fd, &st->opts.pids[i], &one, BPF_ANY))
+			return -errno;
+	fd = bpf_map__fd(st->skel->maps.follow_tid);
+	for (size_t i = 0; i < st->opts.ntids; i++)
+		if (bpf_map_update_elem(fd, &st->opts.tids[i], &one, BPF_ANY))
+			return -errno;
+	return 0;
+}
+
+int io_load(struct io_state *st, struct probe *probe)
+{
+	bool use[HOOKS];
+	int err;
+
+	if (!probe_btf(probe)) {
+		log_error("this kernel has no BTF (/sys/kernel/btf/vmlinux): it needs CONFIG_DEBUG_INFO_BTF=y");
+		return -EOPNOTSUPP;
+	}
+	st->skel = io_bpf__open();
+	if (!st->skel)
+		return -errno;
+	err = hooks_choose(st, probe, use);
+	if (err)
+		return err;
+	set_forms(st, probe);
+	set_filters(st);
+	if (!st->opts.block_only)
+		set_text(st);
+	err = set_cgroup_v1(st, probe);
+	if (err)
+		return err;
+	io_calls_fill((struct sys_desc *)st->skel->rodata->sys_descs, st->opts.kinds);
+	set_sizes(st);
+	probe_btf_drop(probe);
+	err = io_bpf__load(st->skel);
+	if (err) {
+		log_error("the kernel refused to load spoor's programs: %s", strerror(-err));
+		return err;
+	}
+	err = follow_fill(st);
+	return err ? err : attach_all(st, use);
+}
+
+void io_unload(struct io_state *st)
+{
+	for (size_t i = 0; i < st->links.n; i++)
+		bpf_link__destroy(st->links.v[i]);
+	vec_free(&st->links);
+	io_bpf__destroy(st->skel);
+	st->skel = NULL;
+	for (size_t i = 0; i < st->unseen.n; i++)
+		free((char *)st->unseen.v[i].why);
+	vec_free(&st->unseen);
+}
+
+void io_ready(struct io_state *st, bool on)
+{
+	__atomic_store_n(&st->skel->bss->ready, on, __ATOMIC_RELEASE);
+}
+
+void io_top_raise(struct io_state *st, uint64_t wall)
+{
+	st->skel->bss->top_min = wall;
+}
+
+int io_map_fd(const struct io_state *st, const char *name)
+{
+	return bpf_object__find_map_fd_by_name(st->skel->obj, name);
+}
+
+void io_lost_read(const struct io_state *st, uint64_t lost[LOSS_N])
+{
+	for (int i = 0; i < LOSS_N; i++)
+		lost[i] = st->skel->bss->lost[i];
+}
+
+bool io_bpf_time(const struct io_state *st, uint64_t *ns, uint64_t *runs)
+{
+	struct bpf_program *p;
+
+	*ns = *runs = 0;
+	bpf_object__for_each_program(p, st->skel->obj) {
+		struct bpf_prog_info info = { 0 };
+		unsigned int len = sizeof(info);
+		int fd = bpf_program__fd(p);
+
+		if (fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &len)) {
+			*ns += info.run_time_ns;
+			*runs += info.run_cnt;
+		}
+	}
+	return *runs > 0;
+}
+
+/* fdinfo of a map has what the kernel charges for it. */
+static uint64_t map_memory(int fd)
+{
+	char path[64], line[128];
+	unsigned long long bytes = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	f = fopen(path, "re");
+	if (!f)
+		return 0;
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, "memlock: %llu", &bytes) == 1)
+			break;
+	fclose(f);
+	return bytes;
+}
+
+uint64_t io_map_bytes(const struct io_state *st)
+{
+	struct bpf_map *m;
+	uint64_t sum = 0;
+
+	bpf_object__for_each_map(m, st->skel->obj)
+		if (bpf_map__fd(m) >= 0)
+			sum += map_memory(bpf_map__fd(m));
+	return sum;
+}

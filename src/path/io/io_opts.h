@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR GPL-2.0 */
+/* What `spoor io` is asked to trace; filled in by the command, read by the source. */
+#ifndef SPOOR_PATH_IO_IO_OPTS_H
+#define SPOOR_PATH_IO_IO_OPTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { IO_OPTS_DEVS = 16 };
+
+struct io_opts {
+	const uint32_t *pids, *tids;      /* thread groups (children are followed), threads */
+	size_t npids, ntids;
+	const char *comm;                 /* NULL: any; compared in full (15 bytes) */
+	uint64_t cgroup;                  /* kernfs id; 0: any. Descendants are included */
+	const char *cgroup_controller;    /* a v1 hierarchy's controller ("cpu"); NULL: v2 */
+	uint32_t devs[IO_OPTS_DEVS];      /* kernel encoding */
+	size_t ndevs;
+	uint64_t file_ino;                /* 0: any */
+	uint32_t file_dev;                /* st_dev of it, kernel encoding */
+	bool file_is_dir;
+	uint64_t kinds;                   /* bit (1 << enum io_kind); 0: all */
+	bool records;                     /* operations one by one, not the summary alone */
+	bool errors_only;
+	uint64_t slower;                  /* ns */
+	unsigned int top;                 /* keep the slowest n and deliver them at the end; 0: deliver at once */
+	bool block_only;                  /* device requests; no system calls */
+	unsigned int max_inflight;        /* slots of synchronous operations; 0: from the number of threads */
+	unsigned int ring_bytes;          /* 0: default */
+	bool follow_only_pids;            /* `-- CMD`: pids is the child that has not started yet */
+};
+
+/* Name of an operation kind ("pread64"), NULL past the end; for --op and for messages. */
+const char *io_kind_name(unsigned int kind);
+/* Bits of the kinds that a word means: a kind's name, or a group: "read", "write", "sync", "fault", "kernel",
+ * "libaio", "io_uring". 0: unknown. */
+uint64_t io_kinds_parse(const char *word);
+
+#endif

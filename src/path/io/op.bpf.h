@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Begin, end and report of an operation. */
+#ifndef SPOOR_IO_OP_BPF_H
+#define SPOOR_IO_OP_BPF_H
+
+#include "path/io/state.bpf.h"
+
+#define S_IFMT  0170000
+#define S_IFREG 0100000
+#define S_IFBLK 0060000
+#define S_IFDIR 0040000
+#define O_DIRECT_X86 040000
+#define O_DIRECT_ARM64 0200000
+#if defined(__TARGET_ARCH_arm64)
+#define O_DIRECT O_DIRECT_ARM64
+#else
+#define O_DIRECT O_DIRECT_X86
+#endif
+
+static __always_inline struct task_struct *current_task(void)
+{
+	/* Not the BTF-typed helper: 5.10 lacks it. */
+	return (struct task_struct *)bpf_get_current_task();
+}
+
+static __always_inline u64 file_of_fd(u32 fd)
+{
+	struct files_struct *files = BPF_CORE_READ(current_task(), files);
+	struct file **table, *f = NULL;
+
+	if (!files)
+		return 0;
+	if (fd >= BPF_CORE_READ(files, fdt, max_fds))
+		return 0;
+	table = BPF_CORE_READ(files, fdt, fd);
+	bpf_probe_read_kernel(&f, sizeof(f), table + fd);
+	return (u64)f;
+}
+
+/* File systems without storage behind them (include/uapi/linux/magic.h). */
+static __always_inline bool fs_is_pseudo(u64 magic)
+{
+	switch (magic) {
+	case 0x9fa0:      /* proc */
+	case 0x62656572:  /* sysfs */
+	case 0x64626720:  /* debugfs */
+	case 0x74726163:  /* tracefs */
+	case 0x27e0eb:    /* cgroup */
+	case 0x63677270:  /* cgroup2 */
+	case 0x62656570:  /* configfs */
+	case 0x73636673:  /* securityfs */
+	case 0xcafe4a11:  /* bpf */
+		return true;
+	}
+	return false;
+}
+
+static __always_inline void slot_set_inode(struct io_slot *s, struct inode *inode)
+{
+	u16 mode = BPF_CORE_READ(inode, i_mode);
+
+	if (fs_is_pseudo(BPF_CORE_READ(inode, i_sb, s_magic)))
+		mode = 0;
+
+	s->inode = (u64)inode;
+	s->ino = BPF_CORE_READ(inode, i_ino);
+	s->file_flags = mode & S_IFMT;
+	if ((mode & S_IFMT) == S_IFBLK)
+		s->dev = BPF_CORE_READ(inode, i_rdev);
+	else
+		s->dev = BPF_CORE_READ(inode, i_sb, s_dev);
+}
+
+/* What the file is; the answer is kept for the next call of the same thread on the same file.
+ * False unless it is a regular file, a block device or (fsync) a directory. */
+static __always_inline bool slot_set_file(struct io_slot *s, u64 file)
+{
+	struct file *f = (struct file *)file;
+	u64 inode;
+
+	if (!file)
+		return false;
+	inode = (u64)BPF_CORE_READ(f, f_inode);
+	if (s->file != file || s->inode != inode) {
+		slot_set_inode(s, (struct inode *)inode);
+		s->dentry = (u64)BPF_CORE_READ(f, f_path.dentry);
+		s->file = file;
+		if (BPF_CORE_READ(f, f_flags) & O_DIRECT)
+			s->file_flags |= IOF_DIRECT;
+	}
+	return (s->file_flags & S_IFMT) == S_IFREG || (s->file_flags & S_IFMT) == S_IFBLK ||
+	       (s->file_flags & S_IFMT) == S_IFDIR;
+}
+
+static __always_inline bool slot_filter_file(struct io_slot *s)
+{
+	if (file_want_ino && !filter_file((struct dentry *)s->dentry, s->ino, s->dev))
+		return false;
+	s->matched = !ndevs_want || filter_dev(s->dev);
+	return true;
+}
+
+static __always_inline void slot_reset(struct io_slot *s, u32 kind, u64 now)
+{
+	u64 id = bpf_get_current_pid_tgid();
+
+	s->kind = kind;
+	s->nitems = s->matched = s->done = 0;
+	s->flags = 0;
+	__builtin_memset(&s->clock, 0, sizeof(s->clock));
+	s->t = now;
+	s->offset = -1;
+	s->size = 0;
+	s->tgid = id >> 32;
+	s->tid = id;
+	s->nbios = s->pages_added = s->pages_dirtied = s->items_lost = 0;
+	s->sub = s->sub_first = s->next = 0;
+	s->sub_left = 0;
+	s->ring = s->arg = 0;
+	s->submitted_at = s->done_at = 0;
+	s->res = 0;
+}
+
+/* Names from the file upwards, once for each file (and again after a rename, which changes the key). */
+__noinline u64 path_send(u32 index)
+{
+	struct io_slot *s = slot_at(index);
+	struct scratch *sc = scratch_get();
+	struct dentry *d, *up;
+	u64 key, root;
+	u32 off = 0, n = 0;
+	u8 one = 1;
+
+	if (!s || !sc)
+		return 0;
+	d = (struct dentry *)s->dentry;
+	if (!d || BPF_CORE_READ(d, d_inode, i_ino) != s->ino)
+		return 0;
+	key = (u64)d * 31 + BPF_CORE_READ(d, d_name.hash_len) * 0x9e3779b97f4a7c15ull + s->ino;
+	if (bpf_map_lookup_elem(&paths_sent, &key))
+		return key;
+	root = (u64)BPF_CORE_READ(d, d_inode, i_sb, s_root);
+	sc->path.truncated = 1;
+	for (n = 0; n < IO_DEPTH; n++) {
+		long len;
+		up = BPF_CORE_READ(d, d_parent);
+		if (!up || up == d || (u64)d == root) {
+			sc->path.truncated = 0;
+			break;
+		}
+		if (off > IO_PATH)
+			break;
+		len = bpf_probe_read_kernel_str(&sc->path.name[off & (IO_PATH - 1)], IO_NAME,
+						BPF_CORE_READ(d, d_name.name));
+		if (len <= 0)
+			break;
+		off += len & (IO_NAME * 2 - 1);
+		d = up;
+	}
+	sc->path.type = IO_REC_PATH;
+	sc->path.depth = n;
+	sc->path.len = off;
+	sc->path.path = key;
+	sc->path.ino = s->ino;
+	sc->path.dev = s->dev;
+	if (off > IO_PATH + IO_NAME - 1)
+		off = IO_PATH + IO_NAME - 1;
+	if (bpf_ringbuf_output(&ring, &sc->path, sizeof(sc->path) - sizeof(sc->path.name) + off, BPF_RB_NO_WAKEUP)) {
+		lose(LOSS_RING);
+		return 0;
+	}
+	bpf_map_update_elem(&paths_sent, &key, &one, BPF_ANY);
+	return key;
+}
+
+/* The reader polls; it is woken early only when the ring fills, so that a record costs no wake-up. */
+static __always_inline u64 ring_flags(void)
+{
+	return bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) >= ring_wake ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+}
+
+/* Sends the record of slot `index`. The clock is stopped, everything else is in the slot. */
+__noinline int op_send(u32 index, u64 wall, s64 ret, u64 inflight, u64 unreaped)
+{
+	struct io_slot *s = slot_at(index);
+	struct io_rec_op *r = bpf_map_lookup_elem(&recs, &index);
+	u32 n;
+
+	if (!s || !r)
+		return 0;
+	n = s->nitems;
+	if (n > IO_ITEMS)
+		n = IO_ITEMS;
+	r->type = IO_REC_OP;
+	r->kind = s->kind;
+	r->nitems = n;
+	r->flags = s->flags;
+	r->t = s->t;
+	r->wall = wall;
+	for (int i = 0; i < IOP_N; i++)
+		r->part[i] = s->clock.part[i];
+	r->inflight = inflight;
+	r->unreaped = unreaped;
+	r->cgroup = s->cgroup;
+	r->ino = s->ino;
+	r->tid = s->tid;
+	r->tgid = s->tgid;
+	r->dev = s->dev;
+	r->nbios = s->nbios;
+	r->offset = s->offset;
+	r->ret = ret;
+	r->size = s->size;
+	r->pages_added = s->pages_added;
+	r->pages_dirtied = s->pages_dirtied;
+	r->items_lost = s->items_lost;
+	r->seq = s->seq;
+	if (s->flags & IOF_ASYNC)
+		__builtin_memcpy(r->comm, s->comm, sizeof(r->comm));
+	else
+		bpf_get_current_comm(r->comm, sizeof(r->comm));
+	r->path = path_send(index);
+	if (bpf_ringbuf_output(&ring, r, sizeof(*r) - sizeof(r->item) + n * sizeof(r->item[0]), ring_flags()))
+		lose(LOSS_RING);
+	return 0;
+}
+
+/* Counts a finished operation and reports it if it is wanted. The slot is still claimed. */
+static __always_inline void op_finish(struct io_slot *s, u32 index, u64 wall, s64 ret, u64 inflight, u64 unreaped)
+{
+	bool error = ret < 0 && ret >= -4095;
+	u64 sum = inflight + unreaped, bytes = 0;
+	struct io_row *row;
+
+	if ((ndevs_want && !s->matched) || (kinds_want && !(kinds_want >> (s->kind & 63) & 1)))
+		return;
+	for (int i = 0; i < IOP_N; i++)
+		sum += s->clock.part[i];
+	if (sum != wall)
+		lose(LOSS_SUM);
+	if (ret > 0 && (s->kind <= IO_COPY_FILE_RANGE || s->kind >= IO_AIO_READ))
+		bytes = ret;
+	row = row_get(s->dev, s->kind, 0);
+	if (row) {
+		row_add(row, wall, bytes, error);
+		for (int i = 0; i < IOP_N; i++)
+			row->part[i] += s->clock.part[i];
+		row->inflight += inflight;
+		row->unreaped += unreaped;
+	}
+	if (!want_records || wall < want_slower || wall < top_min || (want_errors_only && !error))
+		return;
+	op_send(index, wall, ret, inflight, unreaped);
+}
+
+/* ---- synchronous operations ---- */
+
+static __always_inline void sync_end(struct io_slot *s, u32 index, s64 ret)
+{
+	u64 now = clock_now(&s->clock);
+
+	clock_stop(&s->clock, now);
+	if (s->kind < IO_KIND_N)
+		op_finish(s, index, now - s->t, ret, 0, 0);
+	sync_release(s, index);
+}
+
+/* Starts the clock of a claimed slot. */
+static __always_inline void sync_start(struct io_slot *s)
+{
+	if (want_records)
+		s->cgroup = bpf_get_current_cgroup_id();
+	clock_run(&s->clock, s->t);
+}
+
+/* An operation on an inode that no system call names: write-back, page fault. */
+static __always_inline void inode_op_begin(u32 kind, struct inode *inode, u32 flags)
+{
+	struct io_slot *s;
+	u32 index, tid = bpf_get_current_pid_tgid();
+
+	if (!ready || !filter_task(current_task()) || sync_find(tid, &index))
+		return;
+	s = sync_claim(tid, &index);
+	if (!s)
+		return;
+	slot_reset(s, kind, bpf_ktime_get_ns());
+	s->flags = flags;
+	s->file = s->dentry = 0;
+	s->dev = s->ino = 0;
+	if (inode) {
+		struct hlist_node *alias;
+		slot_set_inode(s, inode);
+		alias = BPF_CORE_READ(inode, i_dentry.first);
+		if (alias)
+			s->dentry = (u64)alias - bpf_core_field_offset(struct dentry, d_u.d_alias);
+	}
+	if (!slot_filter_file(s)) {
+		sync_release(s, index);
+		return;
+	}
+	sync_start(s);
+}
+
+#endif

@@ -1,0 +1,435 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the kernel side of `spoor io` remembers: slots of operations, bios and requests, rows of the summary. */
+#ifndef SPOOR_IO_STATE_BPF_H
+#define SPOOR_IO_STATE_BPF_H
+
+#include "kernel.h"
+#include "compat.bpf.h"
+#include "slot.bpf.h"
+#include "task.bpf.h"
+#include "filter.bpf.h"
+#include "path/io/io.h"
+
+const volatile bool want_records;        /* --slower, --each, --top, --errors, --json */
+const volatile bool want_errors_only;
+const volatile bool block_only;          /* device requests are the operations */
+const volatile u64 kinds_want;           /* bits of enum io_kind; 0: all */
+const volatile u64 want_slower;          /* ns; 0: all */
+const volatile u32 sync_mask = 0xff, async_mask = 0xff, bio_mask = 0xff, request_mask = 0xff;
+const volatile u64 text_start, text_len; /* where return addresses point to: kernel and module text */
+const volatile u32 ring_wake = 1 << 16;  /* bytes in the ring that wake the reader; it polls besides */
+
+u32 ready;                               /* set when everything is attached */
+u64 top_min;                             /* --top: user space raises it to the slowest list's smallest wall */
+u64 lost[LOSS_N];                        /* added to without fetch: 5.10 has no atomic fetch */
+
+static __always_inline void lose(u32 what)
+{
+	__sync_fetch_and_add(&lost[what], 1);
+}
+
+struct io_slot {
+	u64 key;                         /* owner; 0: free. Sync: thread id. Async: what names the operation */
+	u32 seq;                         /* counts the slot's operations: a stale link does not match */
+	u32 displaced;                   /* live operations that belong here by their first way but sit elsewhere */
+	u8 kind, nitems, matched, done;
+	u32 flags;
+	struct task_clock clock;
+	u64 t;
+	u64 file, inode, dentry, ino;    /* file, inode: kept between operations as a cache */
+	u32 dev, file_flags;
+	s64 offset;
+	u64 size;
+	u64 cgroup;
+	u32 tid, tgid;
+	u32 nbios, pages_added, pages_dirtied, items_lost;
+	/* synchronous: the asynchronous operation being submitted */
+	u32 sub;                         /* slot index + 1, 0: none */
+	u32 sub_first;                   /* chain of a libaio batch */
+	s64 sub_left;                    /* bytes of it not yet seen as bios */
+	u64 ring;                        /* io_uring_enter: struct io_ring_ctx */
+	u64 arg;                         /* libaio: user address of the events */
+	/* asynchronous */
+	u32 next, site_kind;
+	u64 part0[IOP_N];                /* the submitter's parts when the submission began */
+	u64 submitted_at, done_at;
+	s64 res;
+	char comm[16];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 512);
+	__type(key, u32);
+	__type(value, struct io_slot);
+} slots SEC(".maps");
+
+/* The record under construction of the slot with the same index; not used in summary mode. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct io_rec_op);
+} recs SEC(".maps");
+
+/* Which operation a bio or request belongs to. */
+struct link {
+	u32 slot;                        /* index + 1; 0: none */
+	u32 seq;
+	u8 item;                         /* index + 1; 0: none */
+};
+
+struct bio_slot {
+	u64 bio, t_submit, t_queue, t_getrq;
+	u32 dev, bytes;
+	u64 sector, submitter;           /* submitter: pid_tgid, --block only */
+	u8 rw, counted;
+	struct link link;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 256);
+	__type(key, u32);
+	__type(value, struct bio_slot);
+} bios SEC(".maps");
+
+enum { LINKS = 4 };
+
+struct request_slot {
+	u64 rq, t_submit, t_queue, t_getrq, t_insert, t_issue;
+	u64 sector, submitter;
+	u32 dev, bytes;
+	u8 rw, nlinks, flags, counted;
+	struct link link[LINKS];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 256);
+	__type(key, u32);
+	__type(value, struct request_slot);
+} requests SEC(".maps");
+
+/* The latest bio with a given data vector: a stacked device's clone shares it (bio_alloc_clone keeps
+ * bi_io_vec; so does direct I/O of the loop driver), which links the clone to what it serves, in whatever
+ * task it is submitted. */
+struct vec_slot { u64 vec; u32 dev; struct link link; };
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 256);
+	__type(key, u32);
+	__type(value, struct vec_slot);
+} vecs SEC(".maps");
+
+struct io_row_slot { struct io_row_key key; u32 used, pad; struct io_row row; };
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, IO_ROWS);
+	__type(key, u32);
+	__type(value, struct io_row_slot);
+} rows SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct io_wait_key);
+	__type(value, struct io_wait_sum);
+} waits SEC(".maps");
+
+/* Stacks by the fingerprint of their wait site (wait_site()). */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, u64);
+	__type(value, struct io_stack);
+} stacks SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
+	__type(key, u64);
+	__type(value, u8);
+} paths_sent SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 12);
+} ring SEC(".maps");
+
+enum { SITE_WORDS = 48 };
+struct scratch {
+	u64 words[SITE_WORDS];
+	struct io_stack stack;
+	struct io_rec_path path;
+	struct io_rec_op disk;
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct scratch);
+} scratches SEC(".maps");
+
+static __always_inline struct scratch *scratch_get(void)
+{
+	u32 zero = 0;
+	return bpf_map_lookup_elem(&scratches, &zero);
+}
+
+/* ---- slots of operations ---- */
+
+static __always_inline struct io_slot *slot_at(u32 i)
+{
+	return bpf_map_lookup_elem(&slots, &i);
+}
+
+/* Live synchronous operation of a thread. Nearly every call is for a thread that has none: one look-up. */
+static __always_inline struct io_slot *sync_find(u32 tid, u32 *index)
+{
+	struct io_slot *s;
+
+	if (!tid)
+		return NULL;
+	*index = tid & sync_mask;
+	s = slot_at(*index);
+	if (!s || s->key == tid)
+		return s;
+	if (!s->displaced)
+		return NULL;
+	*index = slot_hash(tid) & sync_mask;
+	s = slot_at(*index);
+	return s && s->key == tid ? s : NULL;
+}
+
+static __always_inline struct io_slot *sync_claim(u32 tid, u32 *index)
+{
+	struct io_slot *s, *first;
+
+	*index = tid & sync_mask;
+	first = s = slot_at(*index);
+	if (!s)
+		return NULL;
+	if (s->key) {
+		*index = slot_hash(tid) & sync_mask;
+		s = slot_at(*index);
+		if (!s || s->key || s == first) {
+			lose(LOSS_SLOT);
+			return NULL;
+		}
+		__sync_fetch_and_add(&first->displaced, 1);
+	}
+	s->seq++;
+	s->key = tid;
+	if (s->tid != tid) /* the cache of the file is another thread's */
+		s->file = 0;
+	s->tid = tid;
+	return s;
+}
+
+static __always_inline void sync_release(struct io_slot *s, u32 index)
+{
+	u32 tid = s->key, home = tid & sync_mask;
+
+	s->key = 0;
+	if (index != home) {
+		struct io_slot *first = slot_at(home);
+		if (first)
+			__sync_fetch_and_add(&first->displaced, -1);
+	}
+}
+
+/* Asynchronous operations follow the synchronous ones in the same array. */
+static __always_inline u32 async_index(u64 key, u32 way)
+{
+	return sync_mask + 1 + ((slot_hash(key) & async_mask) ^ way);
+}
+
+static __always_inline struct io_slot *async_find(u64 key, u32 *index)
+{
+	struct io_slot *s;
+
+	for (u32 way = 0; way < 2; way++) {
+		*index = async_index(key, way);
+		s = slot_at(*index);
+		if (s && s->key == key)
+			return s;
+	}
+	return NULL;
+}
+
+static __always_inline struct io_slot *async_claim(u64 key, u32 *index)
+{
+	struct io_slot *s;
+
+	for (u32 way = 0; way < 2; way++) {
+		*index = async_index(key, way);
+		s = slot_at(*index);
+		if (s && !s->key) {
+			s->seq++;
+			s->key = key;
+			return s;
+		}
+	}
+	lose(LOSS_SLOT);
+	return NULL;
+}
+
+/* The operation a link points to, if it is still the same one. */
+static __always_inline struct io_slot *link_slot(const struct link *l)
+{
+	struct io_slot *s;
+
+	if (!l->slot)
+		return NULL;
+	s = slot_at(l->slot - 1);
+	return s && s->seq == l->seq && s->key ? s : NULL;
+}
+
+static __always_inline struct io_item *link_item(const struct link *l)
+{
+	struct io_rec_op *r;
+	u32 i = l->slot - 1;
+
+	if (!want_records || !l->item || !link_slot(l))
+		return NULL;
+	r = bpf_map_lookup_elem(&recs, &i);
+	return r ? &r->item[(l->item - 1) & (IO_ITEMS - 1)] : NULL;
+}
+
+/* Four items are kept for waits, which must not be lost among many requests. */
+static __always_inline struct io_item *item_new(struct io_slot *s, u32 index, u32 type)
+{
+	struct io_rec_op *r;
+	struct io_item *it;
+	u32 n = s->nitems;
+
+	if (!want_records)
+		return NULL;
+	r = bpf_map_lookup_elem(&recs, &index);
+	if (!r)
+		return NULL;
+	if (n >= (type == IO_ITEM_WAIT ? IO_ITEMS : IO_ITEMS - 4)) {
+		s->items_lost++;
+		return NULL;
+	}
+	s->nitems = n + 1;
+	it = &r->item[n & (IO_ITEMS - 1)];
+	__builtin_memset(it, 0, sizeof(*it));
+	it->type = type;
+	return it;
+}
+
+/* ---- bios and requests ---- */
+
+#define DEFINE_POINTER_SLOT(name, map, mask, type, field)                              \
+static __always_inline struct type *name##_find(u64 p)                                 \
+{                                                                                      \
+	for (u32 way = 0; way < 2; way++) {                                            \
+		u32 i = (slot_hash_pointer(p) & mask) ^ way;                                   \
+		struct type *s = bpf_map_lookup_elem(&map, &i);                        \
+		if (s && s->field == p)                                                \
+			return s;                                                      \
+	}                                                                              \
+	return NULL;                                                                   \
+}                                                                                      \
+/* An entry that nobody freed (its bio ended unseen) is taken over after two seconds. */ \
+static __always_inline struct type *name##_claim(u64 p, u64 now, u32 loss)             \
+{                                                                                      \
+	struct type *s = name##_find(p);                                               \
+	for (u32 way = 0; !s && way < 2; way++) {                                      \
+		u32 i = (slot_hash_pointer(p) & mask) ^ way;                                   \
+		s = bpf_map_lookup_elem(&map, &i);                                     \
+		if (s && s->field && now - s->t_queue < 2000000000ull)                 \
+			s = NULL;                                                      \
+	}                                                                              \
+	if (!s) {                                                                      \
+		lose(loss);                                                            \
+		return NULL;                                                           \
+	}                                                                              \
+	__builtin_memset(s, 0, sizeof(*s));                                            \
+	s->field = p;                                                                  \
+	return s;                                                                      \
+}
+
+DEFINE_POINTER_SLOT(bio, bios, bio_mask, bio_slot, bio)
+DEFINE_POINTER_SLOT(request, requests, request_mask, request_slot, rq)
+
+static __always_inline struct vec_slot *vec_at(u64 vec)
+{
+	u32 i = slot_hash_pointer(vec) & bio_mask;
+	return bpf_map_lookup_elem(&vecs, &i);
+}
+
+/* ---- the summary ---- */
+
+/* log2 in five steps; the kernel side has no loop for it that every verifier likes. */
+static __always_inline u32 log2_u64(u64 v)
+{
+	u32 r = 0;
+
+	if (v >> 32) { v >>= 32; r += 32; }
+	if (v >> 16) { v >>= 16; r += 16; }
+	if (v >> 8) { v >>= 8; r += 8; }
+	if (v >> 4) { v >>= 4; r += 4; }
+	if (v >> 2) { v >>= 2; r += 2; }
+	return r + (v >> 1);
+}
+
+/* The bucket of model/hist.c: 8 to each doubling. */
+static __always_inline u32 hist_bucket(u64 ns)
+{
+	u32 e, b;
+
+	if (ns < 16)
+		return ns;
+	e = log2_u64(ns) - 3;
+	b = e * 8 + (u32)(ns >> e);
+	return b < IO_HIST_N ? b : IO_HIST_N - 1;
+}
+
+/* Each CPU claims a row for itself, so there is nothing to lock; user space adds up by key. */
+static __always_inline struct io_row *row_get(u32 dev, u32 kind, u32 type)
+{
+	u64 key = (u64)dev | (u64)kind << 32 | (u64)type << 48;
+	u32 h = slot_hash(key);
+
+	for (u32 way = 0; way < 4; way++) {
+		u32 i = (h & (IO_ROWS - 1)) ^ way;
+		struct io_row_slot *r = bpf_map_lookup_elem(&rows, &i);
+		if (!r)
+			return NULL;
+		if (!r->used) {
+			r->key.dev = dev;
+			r->key.kind = kind;
+			r->key.type = type;
+			r->row.min = ~0ull;
+			r->used = 1;
+			return &r->row;
+		}
+		if (r->key.dev == dev && r->key.kind == kind && r->key.type == type)
+			return &r->row;
+	}
+	lose(LOSS_ROW);
+	return NULL;
+}
+
+static __always_inline void row_add(struct io_row *r, u64 wall, u64 bytes, bool error)
+{
+	u32 b = hist_bucket(wall);
+
+	r->count++;
+	r->bytes += bytes;
+	r->errors += error;
+	r->wall += wall;
+	if (wall < r->min)
+		r->min = wall;
+	if (wall > r->max)
+		r->max = wall;
+	if (b < IO_HIST_N)
+		r->hist[b]++;
+}
+
+#endif

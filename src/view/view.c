@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR GPL-2.0 */
+#include "view/view.h"
+
+#include <errno.h>
+
+const enum color part_colors[PART_N] = {
+	[PART_CPU] = C_GREEN, [PART_IRQ] = C_MAGENTA, [PART_SOFTIRQ] = C_MAGENTA,
+	[PART_RUNQ] = C_YELLOW, [PART_WAIT] = C_CYAN,
+};
+
+void *view_open(const struct sink_opts *opts, size_t size)
+{
+	struct view *v = calloc(1, size);
+
+	if (!v)
+		return NULL;
+	v->o = *opts;
+	v->utf8 = fmt_utf8();
+	errno = 0; /* from here on, what a failed write leaves there */
+	return v;
+}
+
+int view_result(struct view *v)
+{
+	if (!v->err && ferror(v->o.out))
+		v->err = errno ? -errno : -EIO;
+	return v->err;
+}
+
+int view_flush(void *self)
+{
+	struct view *v = self;
+
+	if (!ferror(v->o.out))
+		errno = 0;
+	if (fflush(v->o.out) && !v->err)
+		v->err = errno ? -errno : -EIO;
+	return view_result(v);
+}
+
+void view_close(void *self)
+{
+	free(self);
+}
+
+static const char *const color_codes[] = {
+	[C_NONE] = "", [C_BOLD] = "\033[1m", [C_DIM] = "\033[2m", [C_RED] = "\033[31m", [C_GREEN] = "\033[32m",
+	[C_YELLOW] = "\033[33m", [C_BLUE] = "\033[34m", [C_MAGENTA] = "\033[35m", [C_CYAN] = "\033[36m",
+};
+
+static void color_begin(const struct view *v, enum color c)
+{
+	if (v->o.color && c)
+		fputs(color_codes[c], v->o.out);
+}
+
+static void color_end(const struct view *v, enum color c)
+{
+	if (v->o.color && c)
+		fputs("\033[0m", v->o.out);
+}
+
+void view_blanks(const struct view *v, unsigned int n)
+{
+	static const char blanks[] = "                                ";
+
+	for (; n >= sizeof(blanks); n -= (unsigned int)sizeof(blanks) - 1)
+		fwrite(blanks, 1, sizeof(blanks) - 1, v->o.out);
+	fwrite(blanks, 1, n, v->o.out);
+}
+
+void view_text(const struct view *v, enum color c, const char *s, unsigned int width, bool right)
+{
+	unsigned int w = fmt_width(s), pad = w < width ? width - w : 0;
+
+	if (right)
+		view_blanks(v, pad);
+	if (*s) {
+		color_begin(v, c);
+		fputs(s, v->o.out);
+		color_end(v, c);
+	}
+	if (!right)
+		view_blanks(v, pad);
+}
+
+static const char *const eighths[] = { "", "▏", "▎", "▍", "▌", "▋", "▊", "▉", "█" };
+
+/* `eights` eighths of a cell in full and part blocks; without UTF-8 in whole cells, '.' for less than half. */
+static void bar_put(const struct view *v, enum color c, uint64_t eights)
+{
+	color_begin(v, c);
+	if (v->utf8) {
+		for (; eights >= 8; eights -= 8)
+			fputs(eighths[8], v->o.out);
+		fputs(eighths[eights], v->o.out);
+	} else {
+		if (eights && eights < 4)
+			fputc('.', v->o.out);
+		for (; eights >= 4; eights -= eights < 8 ? eights : 8)
+			fputc('#', v->o.out);
+	}
+	color_end(v, c);
+}
+
+/* part / whole of width, in eighths of a cell. */
+static uint64_t bar_scale(uint64_t part, uint64_t whole, unsigned int width)
+{
+	return whole ? (uint64_t)((unsigned __int128)part * width * 8 / whole) : 0;
+}
+
+void view_bar(const struct view *v, enum color c, uint64_t part, uint64_t whole, unsigned int width)
+{
+	uint64_t eights;
+
+	if (!part || !whole || !width)
+		return;
+	eights = bar_scale(part < whole ? part : whole, whole, width);
+	bar_put(v, c, eights ? eights : 1);
+}
+
+void view_span(const struct view *v, enum color c, uint64_t from, uint64_t len, uint64_t whole,
+	       unsigned int width)
+{
+	uint64_t first, eights;
+
+	if (!whole || !width)
+		return;
+	if (from > whole)
+		from = whole;
+	if (len > whole - from)
+		len = whole - from;
+	first = bar_scale(from, whole, width) / 8; /* it begins on a whole cell */
+	if (first >= width)
+		first = width - 1;
+	eights = bar_scale(from + len, whole, width) - first * 8;
+	if (bar_scale(len, whole, width) < 8)      /* shorter than a cell: its length, not its end */
+		eights = bar_scale(len, whole, width);
+	view_blanks(v, (unsigned int)first);
+	bar_put(v, c, eights ? eights : 1);
+}
+
+void wrap_put(struct wrap *w, enum color c, const char *segment)
+{
+	unsigned int width = fmt_width(segment), gap = w->some ? fmt_width(w->gap) : 0;
+	const char *between = w->some ? w->gap : "";
+
+	if (w->some && w->v->o.width && w->col + gap + width > w->v->o.width) {
+		fprintf(w->v->o.out, "\n%s", w->lead);
+		w->col = fmt_width(w->lead);
+		between += strspn(between, " ");
+		gap = fmt_width(between);
+	}
+	fputs(between, w->v->o.out);
+	view_text(w->v, c, segment, 0, false);
+	w->col += gap + width;
+	w->some = true;
+}
+
+static const struct { const char *name, *text; } flag_names[] = {
+	{ "async", "asynchronous" },
+	{ "reap_unseen", "reaped without a system call" },
+	{ "cache_hit", "page-cache hit" },
+	{ "direct", "O_DIRECT" },
+	{ "kernel", "the kernel's own" },
+	{ "killed", "killed meanwhile" },
+	{ "started_before", "already under way when tracing began" },
+	{ "end_unseen", "end not visible" },
+};
+
+const char *op_flag_name(unsigned int bit)
+{
+	return bit < sizeof(flag_names) / sizeof(flag_names[0]) ? flag_names[bit].name : NULL;
+}
+
+const char *op_flag_text(unsigned int bit)
+{
+	return bit < sizeof(flag_names) / sizeof(flag_names[0]) ? flag_names[bit].text : NULL;
+}
+
+unsigned int op_reasons(const struct op *op, struct share *share, unsigned int max)
+{
+	unsigned int n = 0, k;
+
+	for (unsigned int i = 0; i < op->nwaits; i++) {
+		const struct wait *w = &op->waits[i];
+
+		for (k = 0; k < n && strcmp(share[k].name, w->reason); k++)
+			;
+		if (k == max)
+			continue;
+		if (k == n)
+			share[n++] = (struct share){ .name = w->reason };
+		share[k].ns += w->ns;
+		share[k].count++;
+	}
+	for (unsigned int i = 1; i < n; i++) /* few: by insertion, stable */
+		for (k = i; k && share[k].ns > share[k - 1].ns; k--) {
+			struct share swap = share[k];
+
+			share[k] = share[k - 1];
+			share[k - 1] = swap;
+		}
+	return n;
+}

@@ -1,0 +1,144 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later OR GPL-2.0
+"""Checks `spoor --json` on stdin: every line against docs/format.schema.json, and the sums of docs/format.md.
+
+Prints "N objects, N ops"; on the first offender prints it and exits with 1. With --partial the stream may lack
+its end (spoor was killed, or piped through head): the final "lost" and "cost" are not asked for.
+"""
+import json
+import os
+import sys
+
+import jsonschema
+
+SCHEMA = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "docs", "format.schema.json")
+
+
+class Offender(Exception):
+    pass
+
+
+def check(ok, what):
+    if not ok:
+        raise Offender(what)
+
+
+def load_validators():
+    """One validator a type, so that an error names the member instead of 'not valid under any of'."""
+    with open(SCHEMA, encoding="utf-8") as f:
+        schema = json.load(f)
+    jsonschema.Draft7Validator.check_schema(schema)
+    types = [alternative["$ref"].rsplit("/", 1)[1] for alternative in schema["oneOf"]]
+    return {t: jsonschema.Draft7Validator({"$ref": "#/definitions/" + t, "definitions": schema["definitions"]})
+            for t in types}
+
+
+def refuse_double(pairs):
+    members = dict(pairs)
+    check(len(members) == len(pairs), "a member twice: " + ", ".join(k for k, _ in pairs))
+    return members
+
+
+def refuse_constant(name):
+    raise Offender(name + " is not JSON")
+
+
+def check_parts(o):
+    total = sum(o["parts"].values())
+    check(total == o["wall"], f"parts add up to {total}, wall is {o['wall']}")
+    waits = sum(w["ns"] for w in o["waits"])
+    check(waits == o["parts"]["wait"], f"waits add up to {waits}, parts.wait is {o['parts']['wait']}")
+    check(o["runq_preempted"] <= o["parts"]["runq"],
+          f"runq_preempted {o['runq_preempted']} is more than parts.runq {o['parts']['runq']}")
+
+
+def check_stages(op):
+    """One request's stages follow each other; none is its own parent. (A parent may have had no room.)"""
+    ends = {}
+    for s in sorted(op["stages"], key=lambda s: (s["request"], s["t"], s["ns"])):
+        check(s["parent"] != s["request"], f"request {s['request']} is its own parent")
+        check(s["t"] >= ends.get(s["request"], 0), f"request {s['request']}: stage '{s['name']}' overlaps the one before")
+        ends[s["request"]] = s["t"] + s["ns"]
+
+
+def check_op(op):
+    check_parts(op)
+    check_stages(op)
+    check("cache_hit" not in op["flags"] or not op["stages"], "a cache hit with block stages")
+
+
+def check_row(row, final):
+    if row["row"] == "op":
+        check_parts(row)
+    else:
+        total = sum(s["ns"] for s in row["stages"])
+        check(total == row["wall"], f"stages add up to {total}, wall is {row['wall']}")
+    lower = [b[0] for b in row["hist"]]
+    check(lower == sorted(set(lower)), "hist is not in order")
+    counted = sum(b[1] for b in row["hist"])
+    check(not final or counted == row["count"], f"hist adds up to {counted}, count is {row['count']}")
+    check(row["errors"] <= row["count"], f"{row['errors']} errors of {row['count']}")
+    if row["count"]:
+        order = [row[k] for k in ("p50", "p90", "p99", "p999", "max")]
+        check(order == sorted(order), f"percentiles out of order: {order}")
+        check(row["min"] <= row["mean"] <= row["max"], "mean is not between min and max")
+
+
+def check_summary(s):
+    order = [r["row"] for r in s["rows"]]
+    check(order == sorted(order, key=["op", "device"].index), "operations come first, then devices")
+    for i, row in enumerate(s["rows"]):
+        try:
+            check_row(row, not s["interval"])
+        except Offender as e:
+            raise Offender(f"rows[{i}] ({row['dev']} {row.get('op', row.get('rw'))}): {e}") from None
+
+
+def check_lost(lost):
+    total = sum(c["n"] for c in lost["causes"])
+    check(total == lost["total"], f"causes add up to {total}, total is {lost['total']}")
+
+
+RULES = {"op": check_op, "summary": check_summary, "lost": check_lost}
+
+
+def check_line(line, validators):
+    text = line.decode("utf-8")
+    check(text.endswith("\n"), "the last line is cut off")
+    o = json.loads(text, object_pairs_hook=refuse_double, parse_constant=refuse_constant)
+    check(isinstance(o, dict) and o.get("type") in validators, "no such type")
+    error = jsonschema.exceptions.best_match(validators[o["type"]].iter_errors(o))
+    if error:
+        raise Offender("/".join(["", *map(str, error.absolute_path)]) + ": " + error.message)
+    RULES.get(o["type"], lambda _: None)(o)
+    return o["type"]
+
+
+def check_stream(stream, partial):
+    validators = load_validators()
+    counts = dict.fromkeys(validators, 0)
+    number, line = 0, b""
+    try:
+        for number, line in enumerate(stream, 1):
+            kind = check_line(line, validators)
+            check((kind == "format") == (number == 1), "'format' is the first line, and only that")
+            counts[kind] += 1
+        line = b""
+        check(number > 0, "nothing came")
+        check(partial or (counts["lost"] and counts["cost"]), "the end is missing: no 'lost' or no 'cost'")
+    except (Offender, ValueError) as e:
+        print(f"line {number}: {e}\n{line[:2000].decode('utf-8', 'replace').rstrip()}".rstrip())
+        return 1
+    print(f"{number} objects, {counts['op']} ops")
+    return 0
+
+
+def main():
+    if sys.argv[1:] not in ([], ["--partial"]):
+        print(__doc__.strip(), file=sys.stderr)
+        return 2
+    return check_stream(sys.stdin.buffer, "--partial" in sys.argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
