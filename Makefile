@@ -35,24 +35,28 @@ CMD_OBJ := $(CMD_SRC:%.c=$(O)/%.o)
 all: $(O)/spoor
 
 $(O)/spoor: $(CMD_OBJ) $(O)/libspoor.a
-	$(CC) $(SAN) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	@echo "  LINK    $@"
+	@$(CC) $(SAN) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(O)/libspoor.a: $(LIB_OBJ)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	@$(AR) rcs $@ $^
 
 $(O)/%.o: %.c | $(SKEL)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	@echo "  CC      $@"
+	@$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(O)/%.bpf.o: %.bpf.c
 	@mkdir -p $(@D)
-	$(CLANG) $(BPF_CFLAGS) -MMD -MP -MF $(@:.o=.d) -c -o $@ $<
+	@echo "  BPF     $@"
+	@$(CLANG) $(BPF_CFLAGS) -MMD -MP -MF $(@:.o=.d) -c -o $@ $<
 
 # bpftool links first (drops the DWARF that only the compiler needs), then writes the header.
 $(O)/%.skel.h: $(O)/%.bpf.o
-	$(BPFTOOL) gen object $(<:.bpf.o=.linked.o) $<
-	$(BPFTOOL) gen skeleton $(<:.bpf.o=.linked.o) name $(subst -,_,$(notdir $*))_bpf > $@.tmp
+	@echo "  SKEL    $@"
+	@$(BPFTOOL) gen object $(<:.bpf.o=.linked.o) $<
+	@$(BPFTOOL) gen skeleton $(<:.bpf.o=.linked.o) name $(subst -,_,$(notdir $*))_bpf > $@.tmp
 	@mv $@.tmp $@
 
 install: all

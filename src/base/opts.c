@@ -44,9 +44,9 @@ const char *name_nearest(const char *word, const char *const names[])
 	for (size_t i = 0; names[i]; i++) {
 		unsigned int d = edit_distance(word, names[i]);
 
-		/* The beginning of a name is as good as one slip. */
-		if (d > 1 && strlen(word) > 1 && !strncmp(word, names[i], strlen(word)))
-			d = 1;
+		/* The beginning of a name is nearer than any slip. */
+		if (strlen(word) > 1 && !strncmp(word, names[i], strlen(word)))
+			d = 0;
 		if (d < best || (d == best && !found)) {
 			best = d;
 			found = names[i];

@@ -3,7 +3,7 @@
 #ifndef SPOOR_CMD_IO_OPTIONS_H
 #define SPOOR_CMD_IO_OPTIONS_H
 
-#include "base/opts.h"
+#include "cmd/cmd.h"
 #include "path/io/io_opts.h"
 
 enum { IO_MESSAGE = 768 }; /* some messages list candidates, a line each */
@@ -22,7 +22,6 @@ struct io_cmdline {
 	char **command;          /* NULL-terminated, within argv; NULL: none */
 };
 
-extern const struct opt_command io_command;
 
 /* Needs no privilege and touches nothing but /proc. OPTS_OK, OPTS_HELP, OPTS_HELP_MAN, or -EINVAL, -ESRCH,
  * -ENOMEM with a message. c need not be initialised; io_cmdline_free in every case. */

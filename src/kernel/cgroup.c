@@ -163,9 +163,8 @@ static void message_hierarchies(const struct cgroups *c, char *message)
 	if (!c->list.n)
 		message_add(message, "; no cgroup file system is mounted");
 	for (size_t i = 0; i < c->list.n; i++)
-		message_add(message, "%s%s at %s", i ? ", " : "; looked in ",
-			    c->list.v[i].version == 2 ? "version 2" : c->list.v[i].controller,
-			    c->list.v[i].point + strlen(c->root));
+		message_add(message, "%s%s", i ? ", " : "; looked in the hierarchies ",
+			    c->list.v[i].version == 2 ? "version 2" : c->list.v[i].controller);
 }
 
 /* --- a user's path --- */

@@ -232,8 +232,11 @@ static void cgroup_mounts(const char *type, struct probe_result *r)
 	while (getline(&line, &cap, f) > 0) {
 		if (!mountinfo_is(line, type, &dir))
 			continue;
+		/* v1 has a mount for each controller: their names say enough */
+		if (!strcmp(type, "cgroup") && strrchr(dir, '/'))
+			dir = strrchr(dir, '/') + 1;
 		n = strlen(r->why);
-		snprintf(r->why + n, sizeof(r->why) - n, "%s%s", n ? ", " : "mounted at ", dir);
+		snprintf(r->why + n, sizeof(r->why) - n, "%s%s", n ? ", " : "mounted: ", dir);
 		r->state = PROBE_YES;
 	}
 	free(line);
@@ -274,7 +277,7 @@ static const struct {
 } probe_table[PROBE_N] = {
 	[PROBE_PRIVILEGE]    = { "privilege", "root or its capabilities", probe_try_privilege,
 				 "run it with sudo" },
-	[PROBE_UNLOCKED]     = { "unlocked", "no kernel lockdown", probe_try_unlocked,
+	[PROBE_UNLOCKED]     = { "unlocked", "a kernel that is not locked down", probe_try_unlocked,
 				 "lockdown comes with Secure Boot or lockdown= on the kernel's command line" },
 	[PROBE_BTF]          = { "btf", "kernel type information (BTF)", probe_try_btf,
 				 "needs a kernel with CONFIG_DEBUG_INFO_BTF (Debian's have it from 5.10 on)" },

@@ -198,7 +198,10 @@ void probe_try_kprobe_multi(struct probe *p, struct probe_result *r)
 	if (prog >= 0)
 		close(prog);
 	/* Kernels that do not know it complain of the attach type in their own ways. */
-	if (err == -EINVAL || err == -EOPNOTSUPP || err == -EBADF) {
+	if (err && pmu_type("kprobe") < 0) {
+		r->err = err;
+		probe_say(r, PROBE_NO, "this kernel was built without kprobes");
+	} else if (err == -EINVAL || err == -EOPNOTSUPP || err == -EBADF) {
 		r->err = err;
 		probe_say(r, PROBE_NO, "this kernel has no kprobe.multi");
 	} else if (err) {

@@ -103,5 +103,5 @@ const char *names_comm(struct names *n, uint32_t pid)
 
 const char *names_cgroup(struct names *n, uint64_t id)
 {
-	return n->cgroups && id ? cgroup_path(n->cgroups, "", id) : "";
+	return n->cgroups && id ? cgroups_path(n->cgroups, id) : "";
 }

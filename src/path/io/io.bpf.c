@@ -48,8 +48,10 @@ static __always_inline bool call_begin(struct io_slot *s, struct pt_regs *regs, 
 			return false;
 		if (s->file_flags & IOF_DIRECT)
 			s->flags |= IOF_DIRECT;
-		if (want_records && off == SYS_ARG_POS)
-			s->offset = BPF_CORE_READ((struct file *)s->file, f_pos);
+		if (want_records && off == SYS_ARG_POS) {
+			struct file *f = (struct file *)s->file;
+			s->offset = BPF_CORE_READ(f, f_pos);
+		}
 	} else {
 		s->file = s->dentry = 0;
 		s->dev = s->ino = 0;

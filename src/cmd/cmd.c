@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR GPL-2.0 */
+#include <errno.h>
+#include <stdarg.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "cmd/cmd.h"
+
+static void log_print(void *ctx, enum log_level level, const char *text)
+{
+	(void)ctx;
+	fprintf(stderr, "spoor: %s%s\n", level == LOG_LEVEL_WARN ? "warning: " : "", text);
+}
+
+void cmd_log(enum log_level most)
+{
+	log_set(log_print, NULL, most);
+}
+
+void cmd_error(const char *fmt, ...)
+{
+	va_list ap;
+
+	fflush(stdout); /* in the order in which things happened */
+	fputs("spoor: ", stderr);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+}
+
+int cmd_options_end(const struct opt_command *c, int result, const char *message)
+{
+	if (result == OPTS_HELP)
+		opts_help(c, stdout, cmd_width(stdout));
+	else if (result == OPTS_HELP_MAN)
+		opts_man(c, stdout);
+	if (result >= 0)
+		return cmd_flush(EXIT_SUCCESS);
+	cmd_error("%s", message);
+	fprintf(stderr, "Try '%s --help'.\n", c->program);
+	return EXIT_USAGE;
+}
+
+int cmd_flush(int status)
+{
+	if (!fflush(stdout) && !ferror(stdout))
+		return status;
+	if (errno != EPIPE)
+		cmd_error("cannot write the output: %s", strerror(errno));
+	return EXIT_FAILURE;
+}
+
+unsigned int cmd_width(FILE *out)
+{
+	struct winsize size;
+	int fd = fileno(out);
+
+	if (fd < 0 || !isatty(fd))
+		return 0;
+	return ioctl(fd, TIOCGWINSZ, &size) || !size.ws_col ? 80 : size.ws_col;
+}
+
+bool cmd_color(FILE *out)
+{
+	const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+
+	return cmd_width(out) && !(no && no[0]) && term && strcmp(term, "dumb");
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR GPL-2.0 */
+/* What the commands share. Only src/cmd speaks to the user: results on stdout, the rest on stderr. */
+#ifndef SPOOR_CMD_CMD_H
+#define SPOOR_CMD_CMD_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "base/log.h"
+#include "base/opts.h"
+
+/* Exit statuses. */
+enum { EXIT_USAGE = 2 };
+
+/* argv[0] is the command's name. Returns the exit status. */
+int cmd_io(int argc, char **argv);
+int cmd_doctor(int argc, char **argv);
+
+extern const struct opt_command io_command, doctor_command;
+
+/* Sends log messages to stderr, each after "spoor: ". */
+void cmd_log(enum log_level most);
+
+/* "spoor: ..." on stderr. */
+void cmd_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* Ends a command whose options did not ask for a run: prints help (OPTS_HELP), the man page's options
+ * (OPTS_HELP_MAN), or message with a pointer to --help. Returns the exit status. */
+int cmd_options_end(const struct opt_command *c, int result, const char *message);
+
+/* Hands on what is buffered for stdout: status, or 1 with a message when that fails (quietly when nobody reads). */
+int cmd_flush(int status);
+
+unsigned int cmd_width(FILE *out); /* columns of the terminal; 0: not one */
+bool cmd_color(FILE *out);         /* a terminal, and neither NO_COLOR nor TERM=dumb */
+
+#endif

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR GPL-2.0 */
+/* In the order in which a request passes them. The hooks are those that src/path/<command> attaches. */
+#include "kernel/layers.h"
+
+#define TP(...) .kind = HOOK_TRACEPOINT, .name = { __VA_ARGS__ }
+#define FN(...) .kind = HOOK_FUNCTION, .name = { __VA_ARGS__ }
+
+static const struct layer table[] = {
+	{ "io", "system calls", "everything: no operation begins or ends", true,
+	  { { TP("sys_enter", "sys_exit") } } },
+	{ "io", "libaio", "asynchronous operations of libaio", false, { { TP("sys_enter", "sys_exit") } } },
+	{ "io", "io_uring: submitted", "io_uring operations", false,
+	  { { TP("io_uring_submit_req") }, { TP("io_uring_submit_sqe") } } },
+	{ "io", "io_uring: completed", "when io_uring operations end", false, { { TP("io_uring_complete") } } },
+	{ "io", "io_uring: waited for", "the end of what a submitting call does itself", false,
+	  { { TP("io_uring_cqring_wait") } } },
+	{ "io", "page faults on mapped files", "page faults as operations", false,
+	  { { FN("filemap_fault") },
+	    { TP("mm_filemap_fault"), .lost = "the end of a fault: it is taken to end with its last wait" } } },
+	{ "io", "page cache: pages added", "hits and misses of buffered reads", false,
+	  { { TP("mm_filemap_add_to_page_cache") } } },
+	{ "io", "page cache: pages dirtied", "how many pages a write dirtied", false,
+	  { { TP("writeback_dirty_folio") }, { TP("writeback_dirty_page") } } },
+	{ "io", "write-back", "the kernel's write-back as operations", false,
+	  { { TP("writeback_single_inode_start", "writeback_single_inode") } } },
+	{ "io", "file system journal (ext4)", "journal commits as operations; waits for the journal still show", false,
+	  { { TP("jbd2_start_commit", "jbd2_end_commit") } } },
+	{ "io", "block: bio queued", "requests cannot be tied to operations", true, { { TP("block_bio_queue") } } },
+	{ "io", "block: throttled", "stage throttled (cgroup limits); its time is in 'get request'", false,
+	  { { FN("__blk_throtl_bio") }, { FN("blk_throtl_bio") } } },
+	{ "io", "block: request got", "stage get request (waits for a tag)", false, { { TP("block_getrq") } } },
+	{ "io", "block: split", "bios that were split are counted as new ones", false, { { TP("block_split") } } },
+	{ "io", "block: merged", "merged bios are found only when the request is issued", false,
+	  { { TP("block_bio_backmerge", "block_bio_frontmerge") } } },
+	{ "io", "block: inserted", "stage plugged; its time is in 'queued'", false, { { TP("block_rq_insert") } } },
+	{ "io", "block: issued to the driver", "the device's own time", true, { { TP("block_rq_issue") } } },
+	{ "io", "block: requeued", "requests that a driver gave back", false, { { TP("block_rq_requeue") } } },
+	{ "io", "block: completed", "the end of requests", true, { { TP("block_rq_complete") } } },
+	{ "io", "stacked devices (dm, md)", "bios of devices that make no requests of their own", false,
+	  { { TP("block_bio_complete") } } },
+	{ "io", "drivers", "time in the driver and the device (between issue and completion)", false,
+	  { { TP("block_rq_issue", "block_rq_complete") } } },
+	{ "io", "interrupts of devices", "part irq", false, { { TP("irq_handler_entry", "irq_handler_exit") } } },
+#if defined(__x86_64__)
+	{ "io", "interrupts of the local timer", "the timer's share of part irq", false,
+	  { { TP("local_timer_entry", "local_timer_exit") } } },
+	{ "io", "interrupts between CPUs", "their share of part irq", false,
+	  { { TP("reschedule_entry", "reschedule_exit", "call_function_entry", "call_function_exit") } } },
+#else
+	{ "io", "interrupts between CPUs", "their share of part irq", false, { { TP("ipi_entry", "ipi_exit") } } },
+#endif
+	{ "io", "softirqs", "part softirq", false, { { TP("softirq_entry", "softirq_exit") } } },
+	{ "io", "scheduler", "waits and the run queue", true, { { TP("sched_switch", "sched_wakeup") } } },
+	{ "io", "processes", "operations of killed tasks, children of a followed process", false,
+	  { { TP("sched_process_fork", "sched_process_exit") } } },
+	{ "io", "reasons of waits", "waits have no reason and no stack", false, { { .kind = HOOK_KALLSYMS } } },
+};
+
+const struct layer *layers_all(size_t *n)
+{
+	*n = sizeof(table) / sizeof(table[0]);
+	return table;
+}
+
+/* NULL when this way works. */
+static const char *way_missing(struct probe *p, const struct layer_way *w)
+{
+	enum probe_id needs = w->kind == HOOK_FUNCTION ? PROBE_FENTRY : w->kind == HOOK_KALLSYMS ? PROBE_KALLSYMS :
+			      PROBE_TP_BTF;
+	static char text[LAYER_TEXT];
+
+	for (size_t i = 0; i < LAYER_HOOKS && w->name[i]; i++) {
+		bool there = w->kind == HOOK_FUNCTION ? probe_function(p, w->name[i]) : probe_tracepoint(p, w->name[i]);
+
+		if (there || !probe_can(p, PROBE_BTF))
+			continue;
+		snprintf(text, sizeof(text), "this kernel has no %s %s%s",
+			 w->kind == HOOK_FUNCTION ? "function" : "tracepoint", w->name[i],
+			 !strncmp(w->name[i], "jbd2_", 5) ? " (is the module jbd2 loaded?)" : "");
+		return text;
+	}
+	return probe_can(p, needs) ? NULL : probe_get(p, needs)->why;
+}
+
+void layer_look(struct probe *p, const struct layer *l, struct layer_view *out)
+{
+	*out = (struct layer_view){ .state = LAYER_NO };
+	for (size_t i = 0; i < LAYER_WAYS && l->way[i].kind != HOOK_NONE; i++) {
+		const char *missing = way_missing(p, &l->way[i]);
+
+		if (missing) {
+			if (!out->why[0])
+				snprintf(out->why, sizeof(out->why), "%s", missing);
+			continue;
+		}
+		out->way = &l->way[i];
+		out->state = l->way[i].lost ? LAYER_PART : LAYER_YES;
+		if (out->state == LAYER_YES)
+			out->why[0] = '\0';
+		return;
+	}
+}
+
+bool layers_suffice(struct probe *p, const char *command, char *why)
+{
+	static const enum probe_id needs[] = { PROBE_BTF, PROBE_RAW_TP, PROBE_TP_BTF, PROBE_RINGBUF };
+	struct layer_view view;
+
+	why[0] = '\0';
+	for (size_t i = 0; i < sizeof(needs) / sizeof(needs[0]); i++)
+		if (!probe_can(p, needs[i])) {
+			snprintf(why, LAYER_TEXT, "%s: %.120s", probe_id_title(needs[i]), probe_get(p, needs[i])->why);
+			return false;
+		}
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		if (!table[i].must || strcmp(table[i].command, command))
+			continue;
+		layer_look(p, &table[i], &view);
+		if (view.state == LAYER_NO) {
+			snprintf(why, LAYER_TEXT, "%s: %.120s", table[i].name, view.why);
+			return false;
+		}
+	}
+	return true;
+}

@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR GPL-2.0 */
+#ifndef SPOOR_KERNEL_PRIVILEGE_H
+#define SPOOR_KERNEL_PRIVILEGE_H
+
+/* Once everything is attached: gives up, for good, every capability but those that reading maps, kernel symbols
+ * and other processes' names needs (CAP_BPF, CAP_PERFMON, CAP_SYSLOG, CAP_DAC_READ_SEARCH). 0 or -errno. */
+int privilege_drop(void);
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR GPL-2.0 */
+/* One run of a source: open, start, poll until it is time to end, deliver to the sinks, sum up, close. */
+#ifndef SPOOR_MODEL_SESSION_H
+#define SPOOR_MODEL_SESSION_H
+
+#include <signal.h>
+
+#include "model/sink.h"
+#include "model/source.h"
+
+enum { SESSION_SINKS = 2 };
+
+struct session {
+	const struct source *source;
+	const void *source_opts;
+	struct probe *probe;              /* used until all is attached */
+	struct { const struct sink *sink; void *self; } out[SESSION_SINKS]; /* sink NULL: none */
+	uint64_t duration, interval;      /* ns; 0: none */
+	bool quiet;                       /* no summary, losses and cost at the end */
+	const volatile sig_atomic_t *stop; /* set from a signal handler */
+	/* Called when all is attached, before the first record counts (0 or -errno), and in each round of the
+	 * loop (true: the run is over). Both may be NULL. */
+	int (*attached)(void *ctx);
+	bool (*over)(void *ctx);
+	void *ctx;
+	uint64_t t0;                      /* when the program started, for the cost of attaching; ns */
+};
+
+/* 0, -EPIPE when the reader of the output went away, or -errno (logged by the source, else by the caller). */
+int session_run(struct session *s);
+
+uint64_t clock_monotonic(void); /* ns */
+
+#endif
