@@ -13,6 +13,7 @@ struct cpu_irq {
 	u64 irq_ns, softirq_ns;
 	u64 irq_start, softirq_start, softirq_irq0;
 	u32 irq_depth, in_softirq;
+	u32 active, pad;                 /* a traced operation is running here: only then is the time taken */
 };
 
 struct {
@@ -35,7 +36,7 @@ static __always_inline void irq_enter(void)
 	if (!c)
 		return;
 	if (c->irq_depth++ == 0)
-		c->irq_start = bpf_ktime_get_ns();
+		c->irq_start = c->active ? bpf_ktime_get_ns() : 0;
 }
 
 static __always_inline void irq_exit(void)
@@ -44,7 +45,7 @@ static __always_inline void irq_exit(void)
 
 	if (!c || !c->irq_depth) /* entered before tracing began */
 		return;
-	if (--c->irq_depth == 0)
+	if (--c->irq_depth == 0 && c->irq_start)
 		c->irq_ns += bpf_ktime_get_ns() - c->irq_start;
 }
 
@@ -56,7 +57,7 @@ static __always_inline void softirq_enter(void)
 		return;
 	c->softirq_irq0 = c->irq_ns;
 	c->in_softirq = 1;
-	c->softirq_start = bpf_ktime_get_ns();
+	c->softirq_start = c->active ? bpf_ktime_get_ns() : 0;
 }
 
 /* Interrupts that came during the softirq are counted as such and taken out here. */
@@ -67,7 +68,8 @@ static __always_inline void softirq_exit(void)
 	if (!c || !c->in_softirq)
 		return;
 	c->in_softirq = 0;
-	c->softirq_ns += bpf_ktime_get_ns() - c->softirq_start - (c->irq_ns - c->softirq_irq0);
+	if (c->softirq_start)
+		c->softirq_ns += bpf_ktime_get_ns() - c->softirq_start - (c->irq_ns - c->softirq_irq0);
 }
 
 enum task_state { TASK_IDLE_SLOT, TASK_ON_CPU, TASK_PREEMPTED, TASK_WOKEN, TASK_WAITING };
@@ -95,6 +97,7 @@ static __always_inline void clock_run(struct task_clock *k, u64 now)
 	k->last = now;
 	k->state = TASK_ON_CPU;
 	if (c) {
+		c->active = 1;
 		k->irq0 = c->irq_ns;
 		k->softirq0 = c->softirq_ns;
 	}
@@ -107,6 +110,7 @@ static __always_inline void clock_stop(struct task_clock *k, u64 now)
 	u64 d = now - k->last, irq = 0, softirq = 0;
 
 	if (c) {
+		c->active = 0;
 		irq = c->irq_ns - k->irq0;
 		softirq = c->softirq_ns - k->softirq0;
 		if (irq > d)

@@ -81,6 +81,10 @@ static void doctor_print(struct probe *p)
 	printf("Linux %s on %s, lockdown: %s\n\nThis kernel allows\n", probe_release(p), probe_arch(p),
 	       probe_lockdown(p));
 	probes_print(p, color);
+	if (!probe_can(p, PROBE_PRIVILEGE) && !layers_suffice(p, "io", why)) {
+		printf("\nWithout these rights nothing can be traced: sudo spoor doctor\n");
+		return;
+	}
 	printf("\n'spoor io' sees\n");
 	for (size_t i = 0; i < n; i++) {
 		layer_look(p, &l[i], &v);

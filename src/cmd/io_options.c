@@ -338,9 +338,10 @@ static int cgroup_resolve(struct io_cmdline *c, struct io_opts *o, char *message
 		return io_fail(message, -EINVAL, "--cgroup: the hierarchy %s has no controller, so the kernel does not "
 			       "tell its groups apart; use another hierarchy's path", one.controller);
 	o->cgroup = one.id;
+	snprintf(c->controller, sizeof(c->controller), "%s", one.controller);
 	if (one.version == 1)
-		o->cgroup_controller = strdup(one.controller);
-	return one.version == 1 && !o->cgroup_controller ? io_fail(message, -ENOMEM, "out of memory") : 0;
+		o->cgroup_controller = c->controller;
+	return 0;
 }
 
 /* The device of a file's file system as the kernel's super_block has it: of btrfs, stat shows another. */

@@ -20,6 +20,7 @@ struct io_cmdline {
 	uint64_t kinds;          /* bits (1 << enum io_kind); 0: all */
 	bool records;            /* operations one by one are wanted: --slower, --each, --top or --errors */
 	char **command;          /* NULL-terminated, within argv; NULL: none */
+	char controller[32];     /* by io_cmdline_resolve: of --cgroup's v1 hierarchy */
 };
 
 

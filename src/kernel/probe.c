@@ -13,6 +13,7 @@
 #include <bpf/libbpf.h>
 #include "base/log.h"
 #include "kernel/probe_internal.h"
+#include "kernel/symbols.h"
 
 void probe_say(struct probe_result *r, enum probe_state state, const char *fmt, ...)
 {
@@ -168,15 +169,17 @@ void probe_refused(struct probe *p, struct probe_result *r, const char *what, in
 
 static void probe_try_kallsyms(struct probe *p, struct probe_result *r)
 {
-	char line[128];
-	int err = file_read("/proc/kallsyms", line, sizeof(line));
+	static const char *const name[] = { "_stext" };
+	uint64_t addr;
+	int n = ksyms_lookup(name, &addr, 1);
 
-	if (err)
-		probe_say(r, PROBE_NO, "/proc/kallsyms: %s", strerror(-err));
-	else if (strtoull(line, NULL, 16))
-		probe_say(r, PROBE_YES, "/proc/kallsyms shows addresses");
+	if (n == -EPERM)
+		probe_say(r, PROBE_NO, "/proc/kallsyms shows only zeros (%s)",
+			  probe_privileged(p) ? "kernel.kptr_restrict" : "not root");
+	else if (n < 0)
+		probe_say(r, PROBE_NO, "/proc/kallsyms: %s", strerror(-n));
 	else
-		probe_say(r, PROBE_NO, "/proc/kallsyms shows only zeros (kernel.kptr_restrict, or not root)");
+		probe_say(r, PROBE_YES, "/proc/kallsyms shows addresses");
 }
 
 int probe_tracefs(struct probe *p)
@@ -305,7 +308,7 @@ static const struct {
 	[PROBE_LOOP]         = { "loop", "bounded loops (bpf_loop)", probe_try_loop,
 				 "needs Linux 5.17; without it spoor unrolls" },
 	[PROBE_KALLSYMS]     = { "kallsyms", "kernel symbols", probe_try_kallsyms,
-				 "sysctl kernel.kptr_restrict=1, and root" },
+				 "sysctl kernel.kptr_restrict=1, as root" },
 	[PROBE_TRACEFS]      = { "tracefs", "tracefs", probe_try_tracefs,
 				 "mount -t tracefs tracefs /sys/kernel/tracing" },
 	[PROBE_CGROUP_V1]    = { "cgroup_v1", "control groups, version 1", probe_try_cgroup_v1, "" },

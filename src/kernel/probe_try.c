@@ -199,7 +199,7 @@ void probe_try_kprobe_multi(struct probe *p, struct probe_result *r)
 		close(prog);
 	/* Kernels that do not know it complain of the attach type in their own ways. */
 	if (err && pmu_type("kprobe") < 0) {
-		r->err = err;
+		r->err = -ENOENT;
 		probe_say(r, PROBE_NO, "this kernel was built without kprobes");
 	} else if (err == -EINVAL || err == -EOPNOTSUPP || err == -EBADF) {
 		r->err = err;

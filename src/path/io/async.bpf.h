@@ -63,8 +63,6 @@ static __always_inline struct io_slot *async_begin(u64 key, u32 kind, u64 now, u
 		return NULL;
 	slot_reset(a, kind, now);
 	a->flags = IOF_ASYNC;
-	a->file = a->dentry = 0;
-	a->ino = a->dev = 0;
 	a->matched = !ndevs_want;
 	__builtin_memset(a->part0, 0, sizeof(a->part0));
 	if (want_records) {
@@ -222,7 +220,12 @@ static __always_inline void uring_set_file(struct io_slot *a, struct io_kiocb *r
 
 	if (!file && bpf_core_field_exists(req->cqe)) /* assigned when issued (5.18); a fixed file's number fails here */
 		file = file_of_fd(BPF_CORE_READ(req, cqe.fd));
-	if (file && !slot_set_file(a, file))
+	if (!file) {
+		a->file = a->dentry = a->ino = 0;
+		a->dev = 0;
+		return;
+	}
+	if (!slot_set_file(a, file))
 		a->kind = IO_NONE; /* a socket, a pipe */
 	if (a->file_flags & IOF_DIRECT)
 		a->flags |= IOF_DIRECT;
@@ -250,7 +253,6 @@ static __always_inline void uring_submit(u64 ring_ctx, struct io_kiocb *req, u64
 	a = async_begin(async_key(ring_ctx, user_data), kind, now, &ai);
 	if (!a)
 		return;
-	a->file_flags = 0;
 	if (req) {
 		struct io_rw *rw = (struct io_rw *)req;
 		uring_set_file(a, req);
@@ -285,7 +287,7 @@ static __always_inline void uring_complete(u64 ring_ctx, struct io_kiocb *req, u
 	a->done_at = bpf_ktime_get_ns();
 	a->res = res;
 	a->done = 1;
-	if (req && !a->file) {
+	if (req && !a->has_file) {
 		uring_set_file(a, req);
 		if (a->kind == IO_NONE || !slot_filter_file(a)) {
 			a->key = 0;

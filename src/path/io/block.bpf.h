@@ -45,7 +45,7 @@ static __always_inline struct io_slot *worker_op(struct task_struct *t, u32 *ind
 }
 
 /* The operation that the running task works on. None in interrupt context: it runs there by chance. */
-static __always_inline struct io_slot *current_op(u32 *index)
+static __always_inline struct io_slot *current_op(u32 *index, struct io_slot **carrier)
 {
 	struct task_struct *t;
 	struct cpu_irq *c = cpu_irq_get();
@@ -59,6 +59,7 @@ static __always_inline struct io_slot *current_op(u32 *index)
 			return s;
 		if (!s->sub)
 			return NULL;
+		*carrier = s;
 		*index = s->sub - 1;
 		return slot_at(*index);
 	}
@@ -69,16 +70,12 @@ static __always_inline struct io_slot *current_op(u32 *index)
 }
 
 /* A libaio batch: direct I/O submits each iocb's bytes in order, so the bytes tell where the next begins. */
-static __always_inline void aio_advance(u32 bytes, u32 opf)
+static __always_inline void aio_advance(struct io_slot *s, struct io_slot *a, u32 bytes, u32 opf)
 {
-	u32 index;
-	struct io_slot *s = sync_find((u32)bpf_get_current_pid_tgid(), &index), *a;
-
-	if (!s || s->kind != IO_SUBMIT || !s->sub || (opf & REQ_FLAG(__REQ_META___x)))
+	if (!a->next || s->kind != IO_SUBMIT || (opf & REQ_FLAG(__REQ_META___x)))
 		return;
 	s->sub_left -= bytes;
-	a = async_at(s->sub);
-	if (s->sub_left > 0 || !a || !a->next)
+	if (s->sub_left > 0)
 		return;
 	s->sub = a->next;
 	a = async_at(s->sub);
@@ -87,10 +84,11 @@ static __always_inline void aio_advance(u32 bytes, u32 opf)
 }
 
 /* Finds what a bio serves: the upper device's bio with the same data, else the running task's operation. */
-static __always_inline struct io_slot *bio_owner(struct bio *bio, u32 dev, struct link *l, u8 *parent)
+static __always_inline struct io_slot *bio_owner(struct bio *bio, u32 dev, struct link *l, u8 *parent,
+						      struct io_slot **carrier)
 {
 	u64 vec = (u64)bio->bi_io_vec;
-	struct vec_slot *v = vec ? vec_at(vec) : NULL;
+	struct vec_slot *v = vec && want_links ? vec_at(vec) : NULL;
 	struct io_slot *s;
 	u32 index = 0;
 
@@ -103,7 +101,7 @@ static __always_inline struct io_slot *bio_owner(struct bio *bio, u32 dev, struc
 			return s;
 		}
 	}
-	s = current_op(&index);
+	s = current_op(&index, carrier);
 	if (s) {
 		l->slot = index + 1;
 		l->seq = s->seq;
@@ -115,14 +113,14 @@ static __always_inline struct bio_slot *bio_enter(struct bio *bio, u64 now)
 {
 	u64 vec = (u64)bio->bi_io_vec;
 	struct bio_slot *b;
-	struct io_slot *s;
+	struct io_slot *s, *carrier = NULL;
 	struct io_item *it;
 	struct link l = {};
 	u8 parent = 0;
 	u32 part = 0, dev = bio_dev(bio, &part), opf = bio->bi_opf;
 	bool counted = !ndevs_want || filter_dev(dev) || filter_dev(part);
 
-	s = bio_owner(bio, dev, &l, &parent);
+	s = bio_owner(bio, dev, &l, &parent, &carrier);
 	if (block_only) {
 		if (!filter_task(current_task()))
 			return NULL;
@@ -161,7 +159,7 @@ static __always_inline struct bio_slot *bio_enter(struct bio *bio, u64 now)
 		}
 	}
 	b->link = l;
-	if (vec) {
+	if (vec && s && want_links) {
 		struct vec_slot *v = vec_at(vec);
 		if (v) {
 			v->vec = vec;
@@ -169,7 +167,8 @@ static __always_inline struct bio_slot *bio_enter(struct bio *bio, u64 now)
 			v->link = l;
 		}
 	}
-	aio_advance(b->bytes, opf);
+	if (carrier && s)
+		aio_advance(carrier, s, b->bytes, opf);
 	return b;
 }
 
@@ -221,6 +220,42 @@ static __always_inline void bio_split(struct bio *front)
 	}
 }
 
+/* Several bios of one operation in one request are one item of it. */
+static __always_inline void item_merge(const struct link *into, const struct link *from, u32 bytes)
+{
+	struct io_item *it = link_item(into), *gone = link_item(from);
+	struct io_slot *s = link_slot(into);
+
+	if (!it || !gone || !s || it == gone)
+		return;
+	if (gone->rq.sector < it->rq.sector)
+		it->rq.sector = gone->rq.sector;
+	it->bytes += bytes;
+	it->flags |= IO_ITEM_MERGED;
+	gone->type = 0;
+	if (s->nitems == from->item)
+		s->nitems--;
+}
+
+static __always_inline void request_link(struct request_slot *r, const struct link *l, u32 bytes)
+{
+	if (!l->slot)
+		return;
+	for (u32 i = 0; i < LINKS; i++) {
+		if (i >= r->nlinks) {
+			r->link[i] = *l;
+			r->nlinks = i + 1;
+			return;
+		}
+		if (r->link[i].slot == l->slot && r->link[i].seq == l->seq) {
+			if (want_records)
+				item_merge(&r->link[i], l, bytes);
+			return;
+		}
+	}
+	lose(LOSS_LINK);
+}
+
 /* Takes over from the request's bios what it is and whom it serves; they are done with then. */
 static __always_inline void request_adopt(struct request_slot *r, struct request *rq)
 {
@@ -229,6 +264,12 @@ static __always_inline void request_adopt(struct request_slot *r, struct request
 	r->dev = request_dev(rq);
 	r->bytes = rq->__data_len;
 	r->sector = rq->__sector;
+	if (bios_unseen) {
+		u64 t = rq->start_time_ns;
+		r->t_submit = r->t_queue = t && t < r->t_issue ? t : r->t_issue;
+		r->counted = bio && (!ndevs_want || filter_dev(r->dev));
+		return;
+	}
 	r->rw = rw_of(rq->cmd_flags);
 	for (u32 i = 0; i < CHAIN && bio; i++) {
 		struct bio_slot *b = bio_find((u64)bio);
@@ -238,17 +279,12 @@ static __always_inline void request_adopt(struct request_slot *r, struct request
 				r->t_queue = b->t_queue;
 			}
 			if (!r->t_getrq)
-				r->t_getrq = b->t_getrq;
+				r->t_getrq = want_getrq ? b->t_getrq : rq->start_time_ns;
 			r->submitter = b->submitter;
 			r->counted |= b->counted;
 			if (b->rw == RW_FLUSH)
 				r->rw = RW_FLUSH;
-			if (b->link.slot) {
-				if (r->nlinks < LINKS)
-					r->link[r->nlinks++ & (LINKS - 1)] = b->link;
-				else
-					lose(LOSS_LINK);
-			}
+			request_link(r, &b->link, b->bytes);
 			b->bio = 0;
 		}
 		if (i)
@@ -410,7 +446,7 @@ static __always_inline void bio_complete(struct bio *bio)
 	s = link_slot(&b->link);
 	if (s && (s->flags & IOF_ASYNC) && !s->done)
 		s->done_at = now;
-	if (b->counted && !b->t_getrq)
+	if (b->counted && !b->merged && !b->t_getrq)
 		device_row_add(&r, now, bio->bi_status != 0);
 	b->bio = 0;
 }

@@ -21,9 +21,6 @@ static __always_inline bool carrier_begin(struct io_slot *s, u32 index, struct p
 		sync_start(s);
 		aio_begin(s, index, regs_syscall_arg(regs, 1), regs_syscall_arg(regs, 2));
 		return s->sub_first;
-	case IO_GETEVENTS:
-		s->arg = regs_syscall_arg(regs, 3);
-		break;
 	case IO_URING_ENTER:
 		if (regs_syscall_arg(regs, 3) & 1 << 4) /* IORING_ENTER_REGISTERED_RING */
 			break;
@@ -78,7 +75,7 @@ int io_sys_enter(u64 *ctx)
 	if (nr >= SYS_NR_MAX)
 		return 0;
 	kind = sys_descs[nr].kind;
-	if (!kind || !ready)
+	if (!kind || kind == IO_GETEVENTS || !ready) /* reaping is seen when it returns */
 		return 0;
 	t = current_task();
 	if (task_in_compat_syscall(t) || !filter_task(t))
@@ -115,6 +112,11 @@ int io_sys_exit(u64 *ctx)
 
 	if (nr >= SYS_NR_MAX || !sys_descs[nr].kind)
 		return 0;
+	if (sys_descs[nr].kind == IO_GETEVENTS) {
+		if (ret > 0)
+			aio_reap(bpf_get_current_pid_tgid() >> 32, regs_syscall_arg(regs, 3), ret, bpf_ktime_get_ns());
+		return 0;
+	}
 	s = sync_find((u32)bpf_get_current_pid_tgid(), &index);
 	if (!s)
 		return 0;
@@ -123,8 +125,6 @@ int io_sys_exit(u64 *ctx)
 		clock_stop(&s->clock, now);
 		if (s->kind == IO_SUBMIT)
 			aio_submitted(s, index, now, ret);
-		else if (s->kind == IO_GETEVENTS)
-			aio_reap(s->tgid, s->arg, ret, now);
 		else
 			uring_exit(s, index, now);
 		sync_release(s, index);
@@ -217,7 +217,7 @@ int io_fault_begin_tp(u64 *ctx)
 static __always_inline void pages_added(void)
 {
 	u32 index;
-	struct io_slot *s = current_op(&index);
+	struct io_slot *carrier, *s = current_op(&index, &carrier);
 
 	if (s)
 		s->pages_added++;
@@ -233,7 +233,7 @@ int io_page_added(u64 *ctx)
 static __always_inline int page_dirtied(void)
 {
 	u32 index;
-	struct io_slot *s = current_op(&index);
+	struct io_slot *carrier, *s = current_op(&index, &carrier);
 
 	if (s)
 		s->pages_dirtied++;
@@ -396,8 +396,10 @@ static __always_inline int bio_merged(u64 *ctx)
 	else
 		bio = (struct bio *)CTX_ARG(ctx, 0);
 	b = bio_find((u64)bio);
-	if (b)
+	if (b) {
 		b->t_getrq = bpf_ktime_get_ns();
+		b->merged = 1;
+	}
 	return 0;
 }
 
@@ -476,10 +478,15 @@ int io_bio_complete(u64 *ctx)
 
 /* ---- scheduler ---- */
 
-/* Names the place where a task slept by what lies on top of its stack: the return addresses in the first words,
- * the depth, and what operation it is. The same code path leaves the same words, so the full stack, which costs
- * some two microseconds to unwind, is taken once for each place. */
-static __always_inline u64 wait_site(struct task_struct *t, u32 kind, struct scratch *sc)
+static __always_inline bool is_text(u64 word)
+{
+	return word - text_start < text_len || word - module_start < module_len;
+}
+
+/* Names the place where a task slept by what lies on top of its stack: return addresses in the first words, the
+ * depth, and what operation it is. The same code path mostly leaves the same words, so the full stack, which
+ * costs some two microseconds to unwind, is seldom taken. */
+static __always_inline u64 wait_print(struct task_struct *t, u32 kind, struct scratch *sc)
 {
 	u64 sp = task_saved_sp(t), h = (sp & 0x3fff) << 8 | kind;
 
@@ -487,40 +494,62 @@ static __always_inline u64 wait_site(struct task_struct *t, u32 kind, struct scr
 		return 0;
 #pragma unroll
 	for (int i = 0; i < SITE_WORDS; i++)
-		if (sc->words[i] - text_start < text_len)
+		if (is_text(sc->words[i]))
 			h = (h ^ sc->words[i]) * 0x9e3779b97f4a7c15ull;
-	return h ? h : 1;
+	return h;
 }
 
-static __always_inline u64 wait_stack(struct task_struct *t, u32 kind)
+/* Takes the stack and names it by all of its addresses, for words that a former call left between the frames
+ * give one place several prints. */
+static __noinline u64 stack_keep(u32 n)
 {
 	struct scratch *sc = scratch_get();
-	u64 site;
+	u64 site = 0;
+
+	if (!sc)
+		return 0;
+	if (n > IO_STACK)
+		n = IO_STACK;
+	for (u32 i = 0; i < IO_STACK && i < n; i++)
+		site = (site ^ sc->stack.ip[i]) * 0x9e3779b97f4a7c15ull;
+	if (!site)
+		return 0;
+	sc->stack.n = n;
+	if (!bpf_map_lookup_elem(&stacks, &site) && bpf_map_update_elem(&stacks, &site, &sc->stack, BPF_ANY))
+		lose(LOSS_STACK);
+	return site;
+}
+
+static __always_inline u64 wait_site(struct task_struct *t, u32 kind)
+{
+	struct scratch *sc = scratch_get();
+	u64 print, site, *known;
 	long n;
 
 	if (!sc || !text_len)
 		return 0;
-	site = wait_site(t, kind, sc);
-	if (!site || bpf_map_lookup_elem(&stacks, &site))
-		return site;
+	print = wait_print(t, kind, sc);
+	known = bpf_map_lookup_elem(&prints, &print);
+	if (known)
+		return *known;
 	n = bpf_get_task_stack(t, sc->stack.ip, sizeof(sc->stack.ip), 0);
 	if (n <= 0)
 		return 0;
-	sc->stack.n = n / 8;
-	if (bpf_map_update_elem(&stacks, &site, &sc->stack, BPF_ANY))
-		return 0;
+	site = stack_keep(n / 8);
+	bpf_map_update_elem(&prints, &print, &site, BPF_ANY);
 	return site;
 }
 
 /* Files a wait that is over: one item of the record, and the sum by reason. */
 static __always_inline void wait_file(struct io_slot *s, u32 index, struct task_struct *t, u64 now)
 {
-	u64 site = wait_stack(t, s->kind);
-	struct io_wait_key key = { .row = s->dev, .pad = s->kind, .site = site };
+	u64 site = wait_site(t, s->kind);
+	struct io_wait_key key = { .dev = s->dev, .kind = s->kind, .site = site };
 	struct io_wait_sum one = { .ns = s->clock.blocked, .count = 1 }, *sum;
 	struct io_item *it;
 
-	if (s->kind < IO_KIND_N || s->kind == IO_SUBMIT) {
+	/* Whether it is on a device asked for may be known only later; what it waited before that has no reason. */
+	if (!ndevs_want || s->matched) {
 		sum = bpf_map_lookup_elem(&waits, &key);
 		if (sum) {
 			__sync_fetch_and_add(&sum->ns, one.ns);
@@ -539,6 +568,18 @@ static __always_inline void wait_file(struct io_slot *s, u32 index, struct task_
 	s->clock.blocked = 0;
 }
 
+/* A page fault whose end is not seen may long be over when its task sleeps again, in a system call: what entered
+ * the kernel last is in the registers saved there, -1 for an exception. */
+static __always_inline bool task_in_exception(struct task_struct *t)
+{
+	struct pt_regs *regs;
+
+	if (!fault_by_tracepoint) /* the helper is as young as the tracepoint is not: 5.15 */
+		return true;
+	regs = (struct pt_regs *)bpf_task_pt_regs(t);
+	return (s64)regs_syscall_nr(regs) == -1;
+}
+
 SEC("tp_btf/sched_switch")
 int io_switch(u64 *ctx)
 {
@@ -555,6 +596,8 @@ int io_switch(u64 *ctx)
 			s->clock.state = TASK_PREEMPTED;
 			if (s->flags & IOF_END_UNSEEN)
 				sync_release(s, index);
+		} else if ((s->flags & IOF_END_UNSEEN) && !task_in_exception(prev)) {
+			sync_release(s, index);
 		} else {
 			s->clock.state = TASK_WAITING;
 			s->clock.blocked_at = now;

@@ -234,6 +234,7 @@ static int io_losses(void *self, struct losses *out)
 		[LOSS_ITEM] = { "wait reasons", "table full" },
 		[LOSS_LINK] = { "links", "more operations in one request than it keeps" },
 		[LOSS_BATCH] = { "operations", "asynchronous batch too large" },
+		[LOSS_STACK] = { "stacks", "table full" },
 		[LOSS_SUM] = { "sums", "parts do not add up" },
 	};
 	struct io_state *st = self;

@@ -19,7 +19,7 @@ typedef uint64_t u64;
 #include "src/path/io/io.skel.h"
 
 /* When a program is wanted. */
-enum { W_CALLS = 1, W_FAULT = 2, W_KERNEL = 4, W_URING = 8, W_FOLLOW = 16, W_BLOCK = 32, W_MUST = 64, W_RECORDS = 128 };
+enum { W_CALLS = 1, W_FAULT = 2, W_KERNEL = 4, W_URING = 8, W_FOLLOW = 16, W_BLOCK = 32, W_MUST = 64, W_RECORDS = 128, W_GETRQ = 256, W_BIO = 512 };
 
 /* Stages in the order of io.h, and for each the hooks that show it, preferred first: the first group whose
  * tracepoint or function exists and attaches is taken. `lost`: what is not seen when none does. */
@@ -49,8 +49,8 @@ static const struct hook {
 	{ "throttle", "io_throttle", NULL, "__blk_throtl_bio", true, W_BLOCK, NULL },
 	{ "throttle", "io_throttle_old", NULL, "blk_throtl_bio", true, W_BLOCK,
 	  "stage throttled (cgroup I/O limits) of requests" },
-	{ "bio", "io_bio_queue", NULL, "block_bio_queue", false, W_BLOCK | W_MUST, "bios" },
-	{ "getrq", "io_getrq", NULL, "block_getrq", false, W_BLOCK, "stage get request (tags)" },
+	{ "bio", "io_bio_queue", NULL, "block_bio_queue", false, W_BIO | W_MUST, "bios" },
+	{ "getrq", "io_getrq", NULL, "block_getrq", false, W_GETRQ, "stage get request (tags)" },
 	{ "split", "io_split", NULL, "block_split", false, W_BLOCK, "split bios" },
 	{ "merge", "io_backmerge", NULL, "block_bio_backmerge", false, W_BLOCK, "back merges" },
 	{ "front", "io_frontmerge", NULL, "block_bio_frontmerge", false, W_BLOCK, "front merges" },
@@ -89,11 +89,26 @@ static void hook_enable(struct io_state *st, const struct hook *h)
 		bpf_program__set_autoload(prog_of(st, h->prog2), true);
 }
 
+static bool tasks_filtered(const struct io_opts *o)
+{
+	return o->npids || o->ntids || o->comm || o->cgroup || o->file_ino;
+}
+
+/* The summary of --block alone needs no bio: the request says when it was got, and nobody asks whose it is. */
+static bool bios_skipped(const struct io_opts *o)
+{
+	return o->block_only && !o->records && !tasks_filtered(o);
+}
+
 static unsigned int wanted_mask(const struct io_opts *o)
 {
 	unsigned int w = W_BLOCK;
 	uint64_t k = o->kinds ? o->kinds : ~0ull;
 
+	if (o->records)
+		w |= W_GETRQ;
+	if (!bios_skipped(o))
+		w |= W_BIO;
 	if (o->block_only)
 		return w;
 	w |= W_CALLS;
@@ -159,6 +174,8 @@ static int hooks_choose(struct io_state *st, struct probe *p, bool use[HOOKS])
 				unseen_add(st, h->lost, hook_why(p, h));
 		}
 		use[i] = on;
+		if (on && !strcmp(h->prog, "io_fault_begin_tp"))
+			st->skel->rodata->fault_by_tracepoint = true;
 		if (on) {
 			hook_enable(st, h);
 			taken = h->stage;
@@ -189,6 +206,7 @@ static void set_forms(struct io_state *st, struct probe *p)
 	ro->arg_rq_insert = arg_of(p, "block_rq_insert", "request");
 	ro->arg_rq_issue = arg_of(p, "block_rq_issue", "request");
 	ro->arg_rq_requeue = arg_of(p, "block_rq_requeue", "request");
+	ro->has_task_btf = probe_can(p, PROBE_TASK_STORAGE); /* came in the same release */
 	ro->has_prev_state = probe_tracepoint_args(p, "sched_switch") >= 4;
 	ro->error_is_status = strcmp(probe_tracepoint_arg(p, "block_rq_complete", 1), "int") != 0;
 	st->error_is_status = ro->error_is_status;
@@ -225,24 +243,25 @@ static unsigned int threads_count(void)
 	return n ? n : 1000;
 }
 
-/* Where return addresses lie: from the kernel's text on, and the modules, which on x86 follow it and on arm64
- * precede it. Without kallsyms waits have no stacks. */
+/* Where return addresses lie: the kernel's text and the modules. Without kallsyms waits have no stacks. */
 static void set_text(struct io_state *st)
 {
 	static const char *const names[] = { "_stext", "_etext" };
 	uint64_t addr[2] = { 0, 0 };
 	struct io_bpf__rodata *ro = st->skel->rodata;
 
-	if (ksyms_lookup(names, addr, 2) < 1 || !addr[0]) {
+	if (ksyms_lookup(names, addr, 2) < 2) {
 		unseen_add(st, "stacks and reasons of waits", "kernel addresses are hidden (kernel.kptr_restrict)");
 		return;
 	}
-#if defined(__x86_64__)
 	ro->text_start = addr[0];
-	ro->text_len = ~0ull - addr[0];
+	ro->text_len = addr[1] - addr[0];
+#if defined(__x86_64__)
+	ro->module_start = 0xffffffffc0000000ull; /* Documentation/arch/x86/x86_64/mm.rst: 1 GiB of modules */
+	ro->module_len = 0x3f000000;
 #else
-	ro->text_start = addr[0] - (2ull << 30);
-	ro->text_len = addr[1] - ro->text_start;
+	ro->module_start = addr[0] - (2ull << 30); /* within reach of a branch, below the kernel */
+	ro->module_len = 2ull << 30;
 #endif
 }
 
@@ -258,6 +277,9 @@ static void set_filters(struct io_state *st)
 	ro->want_slower = o->slower;
 	ro->want_errors_only = o->errors_only;
 	ro->block_only = o->block_only;
+	ro->bios_unseen = bios_skipped(o);
+	ro->want_getrq = o->records;
+	ro->want_links = o->records || tasks_filtered(o) || o->ndevs;
 	ro->kinds_want = o->kinds;
 	if (o->comm) {
 		char comm[16] = "";

@@ -182,7 +182,7 @@ static int row_waits(struct io_rows *r, const struct sum *s, struct row *row)
 	for (size_t i = 0; i < r->waits.n && !err; i++) {
 		const struct wait_sum *w = &r->waits.v[i];
 		uint64_t ns = w->sum.ns < left ? w->sum.ns : left;
-		if (w->key.row != s->key.dev || w->key.pad != s->key.kind)
+		if (w->key.dev != s->key.dev || w->key.kind != s->key.kind)
 			continue;
 		stacks_get(r->st->stacks, w->key.site, &reason);
 		err = share_add(r, first, reason, ns, w->sum.count);

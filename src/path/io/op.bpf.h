@@ -25,14 +25,24 @@ static __always_inline struct task_struct *current_task(void)
 
 static __always_inline u64 file_of_fd(u32 fd)
 {
-	struct files_struct *files = BPF_CORE_READ(current_task(), files);
+	struct files_struct *files;
+	struct fdtable *fdt;
 	struct file **table, *f = NULL;
 
-	if (!files)
-		return 0;
-	if (fd >= BPF_CORE_READ(files, fdt, max_fds))
-		return 0;
-	table = BPF_CORE_READ(files, fdt, fd);
+	if (has_task_btf) { /* typed pointers are read directly */
+		struct task_struct *t = bpf_get_current_task_btf();
+		files = t->files;
+		fdt = files ? files->fdt : NULL;
+		if (!fdt || fd >= fdt->max_fds)
+			return 0;
+		table = fdt->fd;
+	} else {
+		files = BPF_CORE_READ(current_task(), files);
+		fdt = files ? BPF_CORE_READ(files, fdt) : NULL;
+		if (!fdt || fd >= BPF_CORE_READ(fdt, max_fds))
+			return 0;
+		table = BPF_CORE_READ(fdt, fd);
+	}
 	bpf_probe_read_kernel(&f, sizeof(f), table + fd);
 	return (u64)f;
 }
@@ -88,6 +98,7 @@ static __always_inline bool slot_set_file(struct io_slot *s, u64 file)
 		if (BPF_CORE_READ(f, f_flags) & O_DIRECT)
 			s->file_flags |= IOF_DIRECT;
 	}
+	s->has_file = 1;
 	return (s->file_flags & S_IFMT) == S_IFREG || (s->file_flags & S_IFMT) == S_IFBLK ||
 	       (s->file_flags & S_IFMT) == S_IFDIR;
 }
@@ -105,7 +116,7 @@ static __always_inline void slot_reset(struct io_slot *s, u32 kind, u64 now)
 	u64 id = bpf_get_current_pid_tgid();
 
 	s->kind = kind;
-	s->nitems = s->matched = s->done = 0;
+	s->nitems = s->matched = s->done = s->has_file = 0;
 	s->flags = 0;
 	__builtin_memset(&s->clock, 0, sizeof(s->clock));
 	s->t = now;
@@ -116,7 +127,7 @@ static __always_inline void slot_reset(struct io_slot *s, u32 kind, u64 now)
 	s->nbios = s->pages_added = s->pages_dirtied = s->items_lost = 0;
 	s->sub = s->sub_first = s->next = 0;
 	s->sub_left = 0;
-	s->ring = s->arg = 0;
+	s->ring = 0;
 	s->submitted_at = s->done_at = 0;
 	s->res = 0;
 }

@@ -12,11 +12,18 @@
 
 const volatile bool want_records;        /* --slower, --each, --top, --errors, --json */
 const volatile bool want_errors_only;
+const volatile bool fault_by_tracepoint; /* page faults are seen by mm_filemap_fault, not by fentry */
+/* Which upper bio a stacked device's bio serves: for records, and for filters that the upper one passed. */
+const volatile bool want_links;
+/* The time when a request was got, to the nanosecond. The summary alone takes the request's own, which since 6.9
+ * may be as old as the plug (da4c8c3d0975). */
+const volatile bool want_getrq;
+const volatile bool bios_unseen;         /* --block summary: requests count by themselves */
 const volatile bool block_only;          /* device requests are the operations */
 const volatile u64 kinds_want;           /* bits of enum io_kind; 0: all */
 const volatile u64 want_slower;          /* ns; 0: all */
 const volatile u32 sync_mask = 0xff, async_mask = 0xff, bio_mask = 0xff, request_mask = 0xff;
-const volatile u64 text_start, text_len; /* where return addresses point to: kernel and module text */
+const volatile u64 text_start, text_len, module_start, module_len; /* where return addresses point to */
 const volatile u32 ring_wake = 1 << 16;  /* bytes in the ring that wake the reader; it polls besides */
 
 u32 ready;                               /* set when everything is attached */
@@ -32,7 +39,7 @@ struct io_slot {
 	u64 key;                         /* owner; 0: free. Sync: thread id. Async: what names the operation */
 	u32 seq;                         /* counts the slot's operations: a stale link does not match */
 	u32 displaced;                   /* live operations that belong here by their first way but sit elsewhere */
-	u8 kind, nitems, matched, done;
+	u8 kind, nitems, matched, done, has_file;
 	u32 flags;
 	struct task_clock clock;
 	u64 t;
@@ -48,7 +55,6 @@ struct io_slot {
 	u32 sub_first;                   /* chain of a libaio batch */
 	s64 sub_left;                    /* bytes of it not yet seen as bios */
 	u64 ring;                        /* io_uring_enter: struct io_ring_ctx */
-	u64 arg;                         /* libaio: user address of the events */
 	/* asynchronous */
 	u32 next, site_kind;
 	u64 part0[IOP_N];                /* the submitter's parts when the submission began */
@@ -83,7 +89,7 @@ struct bio_slot {
 	u64 bio, t_submit, t_queue, t_getrq;
 	u32 dev, bytes;
 	u64 sector, submitter;           /* submitter: pid_tgid, --block only */
-	u8 rw, counted;
+	u8 rw, counted, merged;
 	struct link link;
 };
 
@@ -139,7 +145,15 @@ struct {
 	__type(value, struct io_wait_sum);
 } waits SEC(".maps");
 
-/* Stacks by the fingerprint of their wait site (wait_site()). */
+/* Fingerprint of a sleeping task's stack -> the stack's name (wait_site()). */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
+	__type(key, u64);
+	__type(value, u64);
+} prints SEC(".maps");
+
+/* Stacks by name. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 4096);
@@ -159,7 +173,7 @@ struct {
 	__uint(max_entries, 1 << 12);
 } ring SEC(".maps");
 
-enum { SITE_WORDS = 48 };
+enum { SITE_WORDS = 40 };
 struct scratch {
 	u64 words[SITE_WORDS];
 	struct io_stack stack;
@@ -338,11 +352,14 @@ static __always_inline struct type *name##_find(u64 p)                          
 /* An entry that nobody freed (its bio ended unseen) is taken over after two seconds. */ \
 static __always_inline struct type *name##_claim(u64 p, u64 now, u32 loss)             \
 {                                                                                      \
-	struct type *s = name##_find(p);                                               \
-	for (u32 way = 0; !s && way < 2; way++) {                                      \
-		u32 i = (slot_hash_pointer(p) & mask) ^ way;                                   \
-		s = bpf_map_lookup_elem(&map, &i);                                     \
-		if (s && s->field && now - s->t_queue < 2000000000ull)                 \
+	u32 i = slot_hash_pointer(p) & mask;                                           \
+	struct type *s = bpf_map_lookup_elem(&map, &i);                                \
+	if (s && s->field && s->field != p) {                                          \
+		u32 i2 = i ^ 1;                                                        \
+		struct type *s2 = bpf_map_lookup_elem(&map, &i2);                      \
+		if (s2 && (!s2->field || s2->field == p))                              \
+			s = s2;                                                        \
+		else if (now - s->t_queue < 2000000000ull)                             \
 			s = NULL;                                                      \
 	}                                                                              \
 	if (!s) {                                                                      \
