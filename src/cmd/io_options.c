@@ -232,7 +232,7 @@ int io_cmdline_parse(int argc, char **argv, struct io_cmdline *c, char message[I
 	if (p.dashes && !argv[p.rest][0])
 		return io_fail(message, -EINVAL, "the command after -- has an empty name");
 	c->command = p.dashes ? argv + p.rest : NULL;
-	c->records = c->slower || c->each || c->top || c->errors;
+	c->records = c->slower || c->each || c->top || c->errors || (c->json && !c->interval);
 	err = values_check(c, &p, message);
 	if (!err)
 		err = pairs_check(c, p.dashes, message);

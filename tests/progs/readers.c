@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * THREADS threads each read (or write) blocks of a device or file in a loop, for SECONDS or until each has done
- * COUNT. Prints {"ops":N,"bytes":N,"errors":N,"latency_ns":SUM}.
+ * COUNT. Prints {"ops":N,"bytes":N,"errors":N,"latency_ns":SUM,"run_delay_ns":SUM}: the last is what the scheduler
+ * itself counted as waiting for a CPU during these calls, with -r.
  *
- * usage: readers [-w] [-B] [-q] [-t THREADS] [-z SIZE] [-n COUNT] [-s SECONDS] FILE
+ * usage: readers [-w] [-B] [-q] [-o] [-r] [-t THREADS] [-z SIZE] [-n COUNT] [-s SECONDS] FILE
  *   -w: write; -B: buffered; -q: sequential, each thread in its own part (otherwise random); -o: all the same block
  */
 #include <errno.h>
@@ -20,13 +21,13 @@ struct worker {
 	pthread_t thread;
 	unsigned int seed;
 	unsigned long ops, errors;
-	uint64_t bytes, latency, next;
+	uint64_t bytes, latency, next, delay;
 };
 
 static unsigned int threads = 1, size = 4096;
 static unsigned long count;
 static uint64_t end, blocks;
-static int fd, writing, sequential, one_block;
+static int fd, writing, sequential, one_block, run_delay;
 
 static uint64_t now(void)
 {
@@ -42,9 +43,23 @@ static void die(const char *what, int err)
 	exit(1);
 }
 
+/* Second number of schedstat: ns that this thread was able to run but did not. */
+static uint64_t delay_of(int stat)
+{
+	unsigned long long run, delay = 0;
+	char text[128];
+	ssize_t n = stat < 0 ? 0 : pread(stat, text, sizeof(text) - 1, 0);
+
+	if (n <= 0)
+		return 0;
+	text[n] = 0;
+	return sscanf(text, "%llu %llu", &run, &delay) == 2 ? delay : 0;
+}
+
 static void *work(void *arg)
 {
 	struct worker *w = arg;
+	int stat = run_delay ? open("/proc/thread-self/schedstat", O_RDONLY) : -1;
 	char *buf;
 
 	if (posix_memalign((void **)&buf, 4096, size))
@@ -53,11 +68,13 @@ static void *work(void *arg)
 	while ((!count || w->ops < count) && (!end || now() < end)) {
 		uint64_t block = sequential ? w->next++ % blocks : (uint64_t)rand_r(&w->seed) % blocks, t;
 		off_t at = one_block ? 0 : (off_t)(block * size);
+		uint64_t before = delay_of(stat);
 		ssize_t n;
 
 		t = now();
 		n = writing ? pwrite(fd, buf, size, at) : pread(fd, buf, size, at);
 		w->latency += now() - t;
+		w->delay += delay_of(stat) - before;
 		if (n < 0)
 			w->errors++;
 		else
@@ -71,17 +88,18 @@ static void *work(void *arg)
 int main(int argc, char **argv)
 {
 	unsigned long ops = 0, errors = 0;
-	uint64_t bytes = 0, latency = 0;
+	uint64_t bytes = 0, latency = 0, delay = 0;
 	struct worker *w;
 	double seconds = 0;
 	int c, err, flags = O_DIRECT;
 
-	while ((c = getopt(argc, argv, "wBqot:z:n:s:")) != -1) {
+	while ((c = getopt(argc, argv, "wBqort:z:n:s:")) != -1) {
 		switch (c) {
 		case 'w': writing = 1; break;
 		case 'B': flags = 0; break;
 		case 'q': sequential = 1; break;
 		case 'o': one_block = 1; break;
+		case 'r': run_delay = 1; break;
 		case 't': threads = (unsigned int)atoi(optarg); break;
 		case 'z': size = (unsigned int)atoi(optarg); break;
 		case 'n': count = (unsigned long)atol(optarg); break;
@@ -90,7 +108,7 @@ int main(int argc, char **argv)
 		}
 	}
 	if (argc - optind != 1 || !threads || !size || (!count && seconds <= 0)) {
-		fprintf(stderr, "usage: readers [-w] [-B] [-q] [-o] [-t THREADS] [-z SIZE] [-n COUNT] [-s SECONDS] FILE\n");
+		fprintf(stderr, "usage: readers [-w] [-B] [-q] [-o] [-r] [-t THREADS] [-z SIZE] [-n COUNT] [-s SECONDS] FILE\n");
 		return 2;
 	}
 	fd = open(argv[optind], (writing ? O_RDWR : O_RDONLY) | flags);
@@ -117,8 +135,9 @@ int main(int argc, char **argv)
 		errors += w[i].errors;
 		bytes += w[i].bytes;
 		latency += w[i].latency;
+		delay += w[i].delay;
 	}
-	printf("{\"ops\":%lu,\"bytes\":%llu,\"errors\":%lu,\"latency_ns\":%llu}\n", ops, (unsigned long long)bytes, errors,
-	       (unsigned long long)latency);
+	printf("{\"ops\":%lu,\"bytes\":%llu,\"errors\":%lu,\"latency_ns\":%llu,\"run_delay_ns\":%llu}\n", ops,
+	       (unsigned long long)bytes, errors, (unsigned long long)latency, (unsigned long long)delay);
 	return 0;
 }

@@ -303,6 +303,24 @@ static __always_inline struct request_slot *request_enter(struct request *rq, u6
 	return r;
 }
 
+/* The data of a finished bio may soon be another's. */
+static __always_inline void vec_forget(struct bio *bio, u32 dev)
+{
+	u64 vec = bio ? (u64)BPF_CORE_READ(bio, bi_io_vec) : 0;
+	struct vec_slot *v = vec ? vec_at(vec) : NULL;
+
+	if (v && v->vec == vec && v->dev == dev)
+		v->vec = 0;
+}
+
+static __always_inline void vecs_forget(struct bio *bio, u32 dev)
+{
+	for (u32 i = 0; i < CHAIN && bio; i++) {
+		vec_forget(bio, dev);
+		bio = BPF_CORE_READ(bio, bi_next);
+	}
+}
+
 static __always_inline void item_complete(struct io_item *it, struct request_slot *r, u64 now, s32 error)
 {
 	struct cpu_irq *c = cpu_irq_get();
@@ -401,6 +419,8 @@ static __always_inline void request_complete(struct request *rq, s32 error, u32 
 			return;
 		request_adopt(r, rq);
 	}
+	if (want_links)
+		vecs_forget(rq->bio, r->dev);
 	if (r->t_submit) {
 		if (r->counted) {
 			device_row_add(r, now, error != 0);
@@ -432,6 +452,8 @@ static __always_inline void bio_complete(struct bio *bio)
 
 	if (!b)
 		return;
+	if (want_links)
+		vec_forget(bio, b->dev);
 	now = bpf_ktime_get_ns();
 	r.dev = b->dev;
 	r.rw = b->rw;

@@ -173,7 +173,8 @@ __noinline u64 path_send(u32 index)
 	sc->path.len = off;
 	sc->path.path = key;
 	sc->path.ino = s->ino;
-	sc->path.dev = s->dev;
+	d = (struct dentry *)s->dentry; /* of a device node: the file system that it is a file of */
+	sc->path.dev = BPF_CORE_READ(d, d_inode, i_sb, s_dev);
 	if (off > IO_PATH + IO_NAME - 1)
 		off = IO_PATH + IO_NAME - 1;
 	if (bpf_ringbuf_output(&ring, &sc->path, sizeof(sc->path) - sizeof(sc->path.name) + off, BPF_RB_NO_WAKEUP)) {

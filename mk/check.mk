@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later OR GPL-2.0
+# make check: every test. tests/run lists and runs them; TESTS='unit/* vm/6.1/*' picks some, `tests/run -l` names them.
+# Without root, what needs none; missing packages are then named, and their tests skipped.
+
+SETUP ?= tools/setup
+TESTS ?=
+
+UNIT := $(patsubst %.c,$(O)/%,$(wildcard tests/unit/*.c))
+
+check:
+	@if [ "$$(id -u)" = 0 ]; then $(SETUP) check; else $(SETUP) build && { $(SETUP) check || :; }; fi
+	@$(MAKE) --no-print-directory all
+	@O=$(O) tests/run $(TESTS)
+
+# Everything of spoor but main(), so that commands' option tables can be tested too.
+unit: $(UNIT)
+
+$(UNIT): $(O)/tests/unit/%: tests/unit/%.c $(filter-out %/main.o,$(CMD_OBJ)) $(O)/libspoor.a
+	@mkdir -p $(@D)
+	@echo "  TEST    $@"
+	@$(CC) $(ALL_CFLAGS) -MMD -MP -o $@ $(filter-out %.h,$^) $(LDFLAGS) -lcmocka -lm $(LDLIBS)
+
+bpf-objects: $(BPF_OBJ)
+skeletons: $(SKEL)
+
+-include $(UNIT:=.d)
+.PHONY: unit bpf-objects skeletons

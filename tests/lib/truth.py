@@ -1,0 +1,302 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later OR GPL-2.0
+"""Compares what spoor said with what is known to be so. Served to tests/lib/truth.sh: a line "NAME DIR SCRIPT" on
+stdin runs the Python text in the file SCRIPT on the traces in DIR, and answers "ok|not ok|skip NAME DETAIL".
+
+A script sees the functions below and `t`, the trace DIR/NAME.json; its failures are exceptions. One process serves
+all checks, for starting Python takes seconds in a VM without KVM.
+"""
+import json
+import os
+import re
+import sys
+
+import validate_json
+
+SAMPLE = int(os.environ.get("TRUTH_SAMPLE", "0"))  # lines a trace checked against the schema; 0: all
+VALIDATORS = validate_json.load_validators()
+
+
+class Wrong(Exception):
+    pass
+
+
+class Skip(Exception):
+    pass
+
+
+def ms(ns):
+    return f"{ns / 1e6:.1f} ms"
+
+
+class Trace:
+    """One run: every line is checked (the sums always, the schema for a sample)."""
+
+    def __init__(self, path):
+        self.path = path
+        self.op, self.summaries, self.lost, self.cost = [], [], None, None
+        with open(path, "rb") as f:
+            for number, line in enumerate(f, 1):
+                self.add(line, number)
+        if not self.lost or not self.cost or not self.summaries or self.summaries[-1]["interval"]:
+            raise Wrong(f"{os.path.basename(path)}: the end is missing{self.complaint()}")
+        self.rows = self.summaries[-1]["rows"]
+        self.out = self.own_output()
+
+    def complaint(self):
+        try:
+            with open(self.path[:-5] + ".err", encoding="utf-8", errors="replace") as f:
+                return ": " + f.read().strip()[:300]
+        except OSError:
+            return ""
+
+    def add(self, line, number):
+        try:
+            if SAMPLE and number > SAMPLE and line.startswith(b'{"type":"op"'):
+                o = json.loads(line)
+                validate_json.check_op(o)
+            else:
+                validate_json.check_line(line, VALIDATORS)
+                o = json.loads(line)
+        except (validate_json.Offender, ValueError) as e:
+            text = line.decode("utf-8", "replace")[:1500].rstrip()
+            raise Wrong(f"{os.path.basename(self.path)} line {number}: {e} in {text}") from None
+        if o["type"] == "op":
+            self.op.append(o)
+        elif o["type"] == "summary":
+            self.summaries.append(o)
+        elif o["type"] in ("lost", "cost"):
+            setattr(self, o["type"], o)
+
+    def own_output(self):
+        """What the traced program counted itself: JSON in NAME.out."""
+        try:
+            with open(self.path[:-5] + ".out", encoding="utf-8", errors="replace") as f:
+                text = f.read()
+            return json.loads(text[text.index("{"):])
+        except (OSError, ValueError):
+            return {}
+
+    def ops(self, *kinds, comm=None, dev=None, file=None, flag=None, where=None):
+        """Operations of these kinds ("fsync"; none: all) that match; file: end of the path."""
+        return [o for o in self.op
+                if (not kinds or o["op"] in kinds) and (comm is None or o["comm"] == comm)
+                and (dev is None or o["dev"] == dev) and (file is None or o["file"].endswith(file))
+                and (flag is None or flag in o["flags"]) and (where is None or where(o))]
+
+    def row(self, dev, op=None, rw=None):
+        """The row of the summary; of a missing one everything is 0."""
+        for r in self.rows:
+            if r["dev"] == dev and ((op and r.get("op") == op) or (rw and r.get("rw") == rw)):
+                return r
+        return {"count": 0, "bytes": 0, "errors": 0, "wall": 0, "waits": [], "stages": [], "parts": {}}
+
+    def rows_of(self, dev, *rws):
+        """Count and bytes of the device's rows of these kinds of requests."""
+        rows = [self.row(dev, rw=rw) for rw in rws]
+        return sum(r["count"] for r in rows), sum(r["bytes"] for r in rows)
+
+    def unseen(self, what):
+        return any(what in u["what"] for u in self.cost["unseen"])
+
+    def losses(self):
+        return {c["what"] + ": " + c["why"]: c["n"] for c in self.lost["causes"] if c["n"]}
+
+
+def wall(ops):
+    return sum(o["wall"] for o in ops)
+
+
+def part(ops, *names):
+    return sum(o["parts"][n] for o in ops for n in names)
+
+
+def wait(ops, *reasons):
+    """Time in these reasons; none: in all."""
+    return sum(w["ns"] for o in ops for w in o["waits"] if not reasons or w["reason"] in reasons)
+
+
+def stage(ops, name, dev=None):
+    """Time in the stage, of one device. A request that several operations share counts once for each."""
+    return sum(s["ns"] for o in ops for s in o["stages"] if s["name"] == name and (dev is None or s["dev"] == dev))
+
+
+def reasons(ops):
+    """Reasons, most time first."""
+    sums = {}
+    for o in ops:
+        for w in o["waits"]:
+            sums[w["reason"]] = sums.get(w["reason"], 0) + w["ns"]
+    return sorted(sums.items(), key=lambda kv: -kv[1])
+
+
+def where_it_went(ops):
+    total = wall(ops) or 1
+    parts = {p: part(ops, p) for p in ("cpu", "irq", "softirq", "runq")}
+    text = [f"{k} {v * 100 / total:.1f}%" for k, v in list(parts.items()) + reasons(ops)[:6] if v]
+    return f"{len(ops)} ops, wall {ms(total)}: " + ", ".join(text)
+
+
+def unknown_stacks(ops):
+    stacks = {}
+    for o in ops:
+        for w in o["waits"]:
+            if w["reason"] in UNKNOWN:
+                key = o["op"] + ": " + w["reason"] + " < " + " < ".join(w["stack"][:9])
+                stacks[key] = stacks.get(key, 0) + w["ns"]
+    return "; ".join(f"{ms(ns)} {key}" for key, ns in sorted(stacks.items(), key=lambda kv: -kv[1])[:3])
+
+
+UNKNOWN = ("unknown", "not itemised")
+
+
+def known(ops, limit=0.01):
+    """Under 1 % of the time without a name."""
+    if not ops:
+        raise Wrong("no such operation in the trace")
+    ns = wait(ops, *UNKNOWN)
+    if ns > limit * wall(ops):
+        raise Wrong(f"unknown {ns * 100 / wall(ops):.2f} % of the time: {unknown_stacks(ops)}")
+    return f"unknown {ns * 100 / wall(ops):.2f} %"
+
+
+def holds(ok, what):
+    if not ok:
+        raise Wrong(what)
+
+
+def same(found, wanted, what):
+    if found != wanted:
+        raise Wrong(f"{what}: spoor says {found}, should be {wanted}")
+    return f"{what} {found}"
+
+
+def at_least(found, injected, what, ops=(), share=0.95):
+    """At least 95 % of the injected time under the right name."""
+    text = f"{what} {ms(found)} of {ms(injected)} ({found * 100 / (injected or 1):.1f} %)"
+    if injected <= 0:
+        raise Wrong(f"{what}: nothing was injected")
+    if found < share * injected:
+        raise Wrong(text + (": " + where_it_went(ops) if ops else ""))
+    return text
+
+
+def close(found, wanted, what, low=0.95, high=1.05, slack=0):
+    text = f"{what} {ms(found)}, truth {ms(wanted)} ({found * 100 / (wanted or 1):.1f} %)"
+    if not low * wanted - slack <= found <= high * wanted + slack:
+        raise Wrong(text)
+    return text
+
+
+def nothing_lost(t):
+    if t.lost["total"]:
+        raise Wrong(f"lost {t.losses()}")
+    return "lost 0"
+
+
+def diskstats(text):
+    """name -> reads, read bytes, writes, written bytes, flushes, merges."""
+    stats = {}
+    for line in text.splitlines():
+        f = line.split()
+        n = [int(x) for x in f[3:]]
+        stats[f[2]] = {"read": n[0], "read_bytes": n[2] * 512, "write": n[4], "write_bytes": n[6] * 512,
+                       "flush": n[15] if len(n) > 15 else 0, "merges": n[1] + n[5]}
+    return stats
+
+
+def disk_change(directory, name, dev):
+    """What /proc/diskstats counted for dev between NAME.disk0 and NAME.disk1."""
+    with open(f"{directory}/{name}.disk0", encoding="utf-8") as f:
+        before = diskstats(f.read()).get(dev)
+    with open(f"{directory}/{name}.disk1", encoding="utf-8") as f:
+        after = diskstats(f.read())[dev]
+    return {k: after[k] - (before[k] if before else 0) for k in after}
+
+
+def as_diskstats(t, d, dev):
+    """Requests and bytes agree with /proc/diskstats, to the last one."""
+    text = []
+    for rws, key in ((("read", "read-ahead"), "read"), (("write",), "write")):
+        count, size = t.rows_of(dev, *rws)
+        if (count, size) != (d[key], d[key + "_bytes"]):
+            raise Wrong(f"{dev} {key}s: spoor {count} of {size} bytes, diskstats {d[key]} of {d[key + '_bytes']}")
+        text.append(f"{key}s {count}")
+    return f"{dev} as diskstats ({', '.join(text)})"
+
+
+def as_fio(t, job, dev, read_op, write_op):
+    """Operations and bytes agree with fio's own."""
+    text = []
+    for op, key in ((read_op, "read"), (write_op, "write")):
+        r = t.row(dev, op=op)
+        if (r["count"], r["bytes"]) != (job[key]["total_ios"], job[key]["io_bytes"]):
+            raise Wrong(f"{job['jobname']} {key}s: spoor {r['count']} of {r['bytes']} bytes, fio "
+                        f"{job[key]['total_ios']} of {job[key]['io_bytes']}")
+        text.append(f"{key}s {r['count']}")
+    return f"{job['jobname']} as fio ({', '.join(text)})"
+
+
+def ftrace(path, event):
+    """Events of that name in a copy of tracefs' trace, with trace_clock mono: (pid, cpu, ns, rest)."""
+    line_re = re.compile(r"-(\d+)\s+\[(\d+)\]\s+\S+\s+(\d+)\.(\d{6}): " + event + r":\s*(.*)")
+    found = []
+    with open(path, encoding="utf-8", errors="replace") as f:
+        for line in f:
+            m = line_re.search(line)
+            if m:
+                found.append((int(m[1]), int(m[2]), int(m[3]) * 10**9 + int(m[4]) * 1000, m[5]))
+    return found
+
+
+def overlap(intervals, ops):
+    """Time of the sorted intervals that lies within the operations (of one thread: they follow each other)."""
+    total, i = 0, 0
+    for o in sorted(ops, key=lambda o: o["t"]):
+        begin, end = o["t"], o["t"] + o["wall"]
+        while i < len(intervals) and intervals[i][1] <= begin:
+            i += 1
+        k = i
+        while k < len(intervals) and intervals[k][0] < end:
+            total += min(end, intervals[k][1]) - max(begin, intervals[k][0])
+            k += 1
+    return total
+
+
+def answer(name, directory, script):
+    notes = []
+
+    def note(*texts):
+        notes.extend(str(x) for x in texts)
+
+    def skip(why):
+        raise Skip(why)
+
+    space = dict(globals(), note=note, skip=skip, dir=directory, name=name, load=lambda n: Trace(f"{directory}/{n}.json"),
+                 text=lambda n: open(f"{directory}/{n}", encoding="utf-8", errors="replace").read())
+    try:
+        with open(script, encoding="utf-8") as f:
+            code = compile(f.read(), name, "exec")
+        if os.path.exists(f"{directory}/{name}.json"):
+            space["t"] = Trace(f"{directory}/{name}.json")
+        exec(code, space)  # our own scripts
+    except Skip as e:
+        return f"skip {name} {e}"
+    except Wrong as e:
+        return f"not ok {name} {e}" + (" | " + ", ".join(notes) if notes else "")
+    except Exception as e:  # a broken check is a failed one
+        line = e.__traceback__
+        while line.tb_next:
+            line = line.tb_next
+        return f"not ok {name} {type(e).__name__}: {e} (line {line.tb_lineno} of {line.tb_frame.f_code.co_filename})"
+    return f"ok {name} " + ", ".join(notes)
+
+
+def main():
+    for line in sys.stdin:
+        print(answer(*line.split()).replace("\n", " "), flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

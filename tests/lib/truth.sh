@@ -1,0 +1,144 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Common to tests/vm/truth.sh and tests/native/truth.sh: run spoor around a load, compare with what is known.
+#
+#	trace NAME [OPTION]... -- CMD...    trace a command: $T/NAME.json, its stdout in NAME.out, stderr in NAME.err
+#	trace_begin NAME [OPTION]...        trace everything, in the background; returns when it is attached
+#	trace_end NAME
+#	verify NAME <<'E' ... E             a Python text (tests/lib/truth.py) that checks; prints the result
+#	skip NAME WHY, fail NAME WHY
+#
+# A failed check keeps its trace: TRUTH_KEEP=DIR copies all of them there.
+
+lib=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+top=$(cd "$lib/../.." && pwd)
+O=${O:-out}
+[[ $O == /* ]] || O=$top/$O
+spoor=${SPOOR:-$O/spoor}
+progs=${PROGS:-$O/tests/progs}
+T=$(mktemp -d /tmp/truth.XXXXXX)
+passed=0 failed=0 skipped=0 bg=
+
+[ -x "$spoor" ] || { echo "truth.sh: no $spoor: make first" >&2; exit 97; }
+
+# tests/progs/NAME.c, built when the build has not done so (in a VM that takes seconds each)
+progs_ready() {
+	local c name
+	mkdir -p "$progs" 2>/dev/null
+	for c in "$top"/tests/progs/*.c; do
+		name=$(basename "$c" .c)
+		[ -x "$progs/$name" ] && [ ! "$c" -nt "$progs/$name" ] && continue
+		cc -std=gnu11 -O2 -D_GNU_SOURCE -o "$progs/$name" "$c" -Wl,--as-needed -luring -laio -lpthread ||
+			{ echo "truth.sh: cannot build $c" >&2; exit 97; }
+	done
+}
+
+checker_start() {
+	coproc CHECKER { exec python3 "$lib/truth.py" 2>"$T/checker.err"; }
+	# in subshells bash closes the descriptors of a coprocess, but not copies
+	exec 7>&"${CHECKER[1]}" 8<&"${CHECKER[0]}"
+}
+
+said() { # LINE
+	case $1 in
+	"ok "*) passed=$((passed + 1)) ;;
+	"skip "*) skipped=$((skipped + 1)) ;;
+	*) failed=$((failed + 1)) ;;
+	esac
+	echo "$1"
+}
+skip() { said "skip $*"; }
+fail() { said "not ok $*"; }
+
+verify() {
+	local line
+	cat >"$T/$1.py"
+	echo "$1 $T $T/$1.py" >&7
+	if ! read -r line <&8; then line="not ok $1 the checker died: $(tail -n 3 "$T/checker.err" | tr '\n' ' ')"; fi
+	said "$line"
+}
+
+disk_before() { cat /proc/diskstats >"$T/$1.disk0"; }
+disk_after() { cat /proc/diskstats >"$T/$1.disk1"; }
+
+# The load's failure is not the tracer's: who cares looks at trace_rc.
+trace() {
+	local name=$1 opts=()
+	shift
+	while [ "$1" != -- ]; do opts+=("$1"); shift; done
+	trace_rc=0
+	disk_before "$name"
+	"$spoor" io --json --each -o "$T/$name.json" "${opts[@]}" "$@" >"$T/$name.out" 2>"$T/$name.err" || trace_rc=$?
+	disk_after "$name"
+}
+
+# Attached when the first interval's summary is there.
+trace_begin() {
+	local name=$1 i=0
+	shift
+	"$spoor" io --json --each -i 300ms -o "$T/$name.json" "$@" 2>"$T/$name.err" &
+	bg=$!
+	until grep -q '^{"type":"summary"' "$T/$name.json" 2>/dev/null; do
+		i=$((i + 1))
+		if [ $i -gt 300 ] || ! kill -0 $bg 2>/dev/null; then
+			fail "$name spoor did not attach: $(tail -c 300 "$T/$name.err" | tr '\n' ' ')"
+			kill -KILL $bg 2>/dev/null
+			return 1
+		fi
+		sleep 0.1
+	done
+	disk_before "$name"
+}
+trace_end() {
+	disk_after "$1"
+	trace_rc=0
+	kill -TERM "$bg" && wait "$bg" || trace_rc=$?
+	bg=
+}
+
+# ---- ftrace as a second witness ----
+
+tracing=/sys/kernel/tracing
+witness_begin() { # EVENT...
+	local e
+	echo 0 >$tracing/tracing_on
+	echo mono >$tracing/trace_clock
+	echo 16384 >$tracing/buffer_size_kb
+	: >$tracing/trace
+	for e; do echo 1 >"$tracing/events/$e/enable" || return; done
+	echo 1 >$tracing/tracing_on
+}
+witness_end() { # NAME EVENT...
+	local name=$1 e
+	shift
+	echo 0 >$tracing/tracing_on
+	for e; do echo 0 >"$tracing/events/$e/enable"; done
+	cp $tracing/trace "$T/$name.ftrace"
+	: >$tracing/trace
+	echo 1408 >$tracing/buffer_size_kb
+}
+
+# ---- the run ----
+
+# truth_run [NAME]...: of the array `scenarios`; each is a function scenario_NAME
+truth_run() {
+	local s start
+	[ $# -gt 0 ] || set -- "${scenarios[@]}"
+	for s; do
+		if ! declare -F "scenario_$s" >/dev/null; then
+			echo "truth.sh: no scenario $s; there are: ${scenarios[*]}" >&2
+			exit 97
+		fi
+	done
+	checker_start
+	for s; do
+		start=$EPOCHREALTIME
+		"scenario_$s"
+		[ -z "${TRUTH_TIMES:-}" ] || echo "# $s: $(bc <<<"$EPOCHREALTIME - $start") s"
+		[ -z "${TRUTH_KEEP:-}" ] || cp "$T"/* "$TRUTH_KEEP"/ 2>/dev/null
+	done
+	echo "# $(uname -r): $passed passed, $failed failed, $skipped skipped"
+	rm -rf "$T"
+	[ $failed = 0 ]
+}
