@@ -66,6 +66,7 @@ struct task_struct___v510 { long state; } BPF_CORE; /* until 5.13: 2f064a59a11f 
 
 #define PF_KTHREAD   0x00200000
 #define PF_IO_WORKER 0x00000010
+#define PF_LOCAL_THROTTLE 0x00100000 /* set by the loop driver's worker (and nfsd) */
 
 /* --- files --- */
 struct qstr { u64 hash_len; const unsigned char *name; } BPF_CORE;
@@ -147,19 +148,21 @@ struct io_uring_cqe { u64 user_data; s32 res; } BPF_CORE;
 struct io_rings { struct io_uring cq; u32 cq_ring_mask; struct io_uring_cqe cqes[0]; } BPF_CORE;
 struct io_ring_ctx { unsigned int flags; struct io_rings *rings; } BPF_CORE;
 struct io_cqe { u64 user_data; int fd; } BPF_CORE;
-struct io_wq_work;
+struct io_wq_work { unsigned int flags; } BPF_CORE;
 struct io_kiocb {
 	struct file *file;
 	u8 opcode;
+	u32 flags;                         /* the low half */
 	struct io_cqe cqe;                 /* from 5.19, cef216fc32d7 */
 	struct io_ring_ctx *ctx;
 } BPF_CORE;
 struct io_kiocb___v510 { u64 user_data; } BPF_CORE;
-struct io_kiocb___work { u64 work; } BPF_CORE;
+struct io_kiocb___work { struct io_wq_work work; } BPF_CORE;
 struct kiocb { s64 ki_pos; } BPF_CORE;
 struct io_rw { struct kiocb kiocb; u64 addr; u32 len; } BPF_CORE;
 struct io_worker { struct io_wq_work *cur_work; } BPF_CORE;
 
+#define REQ_F_FIXED_FILE 1u
 #define IORING_SETUP_SQPOLL (1u << 1)
 #define IORING_SETUP_CQE32  (1u << 11)
 

@@ -218,7 +218,8 @@ static __always_inline void uring_set_file(struct io_slot *a, struct io_kiocb *r
 {
 	u64 file = (u64)BPF_CORE_READ(req, file);
 
-	if (!file && bpf_core_field_exists(req->cqe)) /* assigned when issued (5.18); a fixed file's number fails here */
+	/* Assigned when issued, from 5.18; until then there is the number, of an open or a registered file. */
+	if (!file && bpf_core_field_exists(req->cqe) && !(BPF_CORE_READ(req, flags) & REQ_F_FIXED_FILE))
 		file = file_of_fd(BPF_CORE_READ(req, cqe.fd));
 	if (!file) {
 		a->file = a->dentry = a->ino = 0;
@@ -231,22 +232,40 @@ static __always_inline void uring_set_file(struct io_slot *a, struct io_kiocb *r
 		a->flags |= IOF_DIRECT;
 }
 
+/* The kernel's polling thread submits without a system call: a slot that lasts as long as the thread says which
+ * request its bios are for. Its clock stands still, for no part of the submission is the caller's. */
+static __always_inline struct io_slot *sqpoll_slot(struct io_slot *s, u64 now)
+{
+	u32 index;
+
+	if (!s) {
+		s = sync_claim((u32)bpf_get_current_pid_tgid(), &index);
+		if (!s)
+			return NULL;
+		slot_reset(s, IO_URING_ENTER, now);
+		s->flags = IOF_WORKER;
+	}
+	s->sub = 0;
+	return s;
+}
+
 static __always_inline void uring_submit(u64 ring_ctx, struct io_kiocb *req, u64 user_data, u32 opcode)
 {
 	u32 kind = uring_kind(opcode), index, ai;
 	struct io_slot *s = sync_find((u32)bpf_get_current_pid_tgid(), &index), *a;
 	u64 now;
 
-	if (s) {
+	if (s && !(s->flags & IOF_WORKER)) {
 		now = clock_now(&s->clock);
 		clock_stop(&s->clock, now);
 		clock_run(&s->clock, now);
 		uring_submitted(s, now);
 		s->ring = ring_ctx;
 	} else {
-		now = bpf_ktime_get_ns();
-		if (!filter_task(current_task()))
+		if (!s && !filter_task(current_task()))
 			return;
+		now = bpf_ktime_get_ns();
+		s = sqpoll_slot(s, now);
 	}
 	if (!kind)
 		return;
@@ -268,12 +287,13 @@ static __always_inline void uring_submit(u64 ring_ctx, struct io_kiocb *req, u64
 		a->key = 0;
 		return;
 	}
-	if (s) {
+	if (s)
+		s->sub = ai + 1;
+	if (s && !(s->flags & IOF_WORKER)) {
 		for (int i = 0; i < IOP_N; i++)
 			a->part0[i] = s->clock.part[i];
-		s->sub = ai + 1;
 	} else {
-		a->submitted_at = now; /* the kernel's polling thread submits: no part of it is the caller's */
+		a->submitted_at = now;
 	}
 }
 

@@ -44,6 +44,58 @@ static __always_inline struct io_slot *worker_op(struct task_struct *t, u32 *ind
 	return async_find(async_key((u64)BPF_CORE_READ(req, ctx), kiocb_user_data(req)), index);
 }
 
+static __always_inline void loop_note(struct request_slot *r, u64 now)
+{
+	u32 i = slot_hash_pointer(r->rq) & (LOOPS - 1);
+	struct loop_request *l;
+
+	if (r->dev >> 20 != LOOP_MAJOR)
+		return;
+	l = bpf_map_lookup_elem(&loop_requests, &i);
+	if (!l)
+		return;
+	l->rq = l->rq ? ~0ull : r->rq; /* two: no telling them apart */
+	l->t = now;
+	l->link = r->link[0];
+}
+
+static __always_inline void loop_forget(struct request_slot *r)
+{
+	u32 i = slot_hash_pointer(r->rq) & (LOOPS - 1);
+	struct loop_request *l;
+
+	if (r->dev >> 20 != LOOP_MAJOR)
+		return;
+	l = bpf_map_lookup_elem(&loop_requests, &i);
+	if (l)
+		l->rq = 0;
+}
+
+/* What the loop driver's worker serves, if it can be only one. */
+static __always_inline struct io_slot *loop_op(struct link *l, u8 *parent)
+{
+	struct loop_request *found = NULL;
+	struct io_slot *s;
+
+	for (u32 i = 0; i < LOOPS; i++) {
+		u32 k = i;
+		struct loop_request *r = bpf_map_lookup_elem(&loop_requests, &k);
+		if (!r || !r->rq)
+			continue;
+		if (found || r->rq == ~0ull)
+			return NULL;
+		found = r;
+	}
+	if (!found)
+		return NULL;
+	s = link_slot(&found->link);
+	if (s) {
+		*l = found->link;
+		*parent = found->link.item;
+	}
+	return s;
+}
+
 /* The operation that the running task works on. None in interrupt context: it runs there by chance. */
 static __always_inline struct io_slot *current_op(u32 *index, struct io_slot **carrier)
 {
@@ -105,8 +157,12 @@ static __always_inline struct io_slot *bio_owner(struct bio *bio, u32 dev, struc
 	if (s) {
 		l->slot = index + 1;
 		l->seq = s->seq;
+		return s;
 	}
-	return s;
+	if (want_links && (BPF_CORE_READ(current_task(), flags) & (PF_KTHREAD | PF_LOCAL_THROTTLE)) ==
+			  (PF_KTHREAD | PF_LOCAL_THROTTLE))
+		return loop_op(l, parent);
+	return NULL;
 }
 
 static __always_inline struct bio_slot *bio_enter(struct bio *bio, u64 now)
@@ -326,7 +382,7 @@ static __always_inline void item_complete(struct io_item *it, struct request_slo
 	struct cpu_irq *c = cpu_irq_get();
 
 	it->rq.at[IOS_GETRQ] = r->t_getrq;
-	it->rq.at[IOS_PLUGGED] = r->t_insert;
+	it->rq.at[IOS_PLUGGED] = r->t_insert ? r->t_insert : r->t_issue; /* none: issued from the plug */
 	it->rq.at[IOS_QUEUED] = r->t_issue;
 	it->rq.at[IOS_DEVICE] = now;
 	it->dev = r->dev;
@@ -343,7 +399,7 @@ static __always_inline void item_complete(struct io_item *it, struct request_slo
 static __always_inline void device_row_add(struct request_slot *r, u64 now, bool error)
 {
 	struct io_row *row = row_get(r->dev, r->rw, 1);
-	u64 t = r->t_submit;
+	u64 t = r->t_submit, plugged;
 
 	if (!row)
 		return;
@@ -356,9 +412,10 @@ static __always_inline void device_row_add(struct request_slot *r, u64 now, bool
 		row->part[IOS_GETRQ] += r->t_getrq - t;
 		t = r->t_getrq;
 	}
-	if (r->t_insert > t) {
-		row->part[IOS_PLUGGED] += r->t_insert - t;
-		t = r->t_insert;
+	plugged = r->t_insert ? r->t_insert : r->t_issue;
+	if (plugged > t) {
+		row->part[IOS_PLUGGED] += plugged - t;
+		t = plugged;
 	}
 	if (r->t_issue > t) {
 		row->part[IOS_QUEUED] += r->t_issue - t;
@@ -419,8 +476,10 @@ static __always_inline void request_complete(struct request *rq, s32 error, u32 
 			return;
 		request_adopt(r, rq);
 	}
-	if (want_links)
+	if (want_links) {
 		vecs_forget(rq->bio, r->dev);
+		loop_forget(r);
+	}
 	if (r->t_submit) {
 		if (r->counted) {
 			device_row_add(r, now, error != 0);

@@ -446,6 +446,8 @@ int io_issue(u64 *ctx)
 		return 0;
 	r->t_issue = now;
 	request_adopt(r, rq);
+	if (want_links)
+		loop_note(r, now);
 	return 0;
 }
 

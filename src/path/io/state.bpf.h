@@ -129,6 +129,17 @@ struct {
 	__type(value, struct vec_slot);
 } vecs SEC(".maps");
 
+/* Requests that loop devices work on. The worker reads and writes the backing file through the page cache, where
+ * nothing leads from its bios to the request; with one request under way there is no doubt. */
+enum { LOOPS = 8, LOOP_MAJOR = 7 };
+struct loop_request { u64 rq, t; struct link link; };
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, LOOPS);
+	__type(key, u32);
+	__type(value, struct loop_request);
+} loop_requests SEC(".maps");
+
 struct io_row_slot { struct io_row_key key; u32 used, pad; struct io_row row; };
 
 struct {
