@@ -5,7 +5,7 @@
 
 #include "kernel.h"
 #include <bpf/bpf_helpers.h>
-#include "path/io/io.h"
+#include "wire.h"
 
 /* Time that interrupts took on this CPU, and what is being served now. An operation takes the difference
  * between its boundaries, so that an interrupt costs two clock readings and no look-up of the task. */
@@ -78,7 +78,7 @@ enum task_state { TASK_IDLE_SLOT, TASK_ON_CPU, TASK_PREEMPTED, TASK_WOKEN, TASK_
 struct task_clock {
 	u64 last;                /* end of the last part */
 	u64 irq0, softirq0;      /* the CPU's counters at that time, while on the CPU */
-	u64 part[IOP_N];
+	u64 part[TP_N];
 	u64 blocked_at, blocked; /* the last wait, until it is filed when the task runs again */
 	u64 state;
 };
@@ -118,9 +118,9 @@ static __always_inline void clock_stop(struct task_clock *k, u64 now)
 		if (softirq > d - irq)
 			softirq = d - irq;
 	}
-	k->part[IOP_IRQ] += irq;
-	k->part[IOP_SOFTIRQ] += softirq;
-	k->part[IOP_CPU] += d - irq - softirq;
+	k->part[TP_IRQ] += irq;
+	k->part[TP_SOFTIRQ] += softirq;
+	k->part[TP_CPU] += d - irq - softirq;
 	k->last = now;
 }
 

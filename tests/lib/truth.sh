@@ -17,7 +17,7 @@ O=${O:-out}
 [[ $O == /* ]] || O=$top/$O
 spoor=${SPOOR:-$O/spoor}
 progs=${PROGS:-$O/tests/progs}
-T=$(mktemp -d /tmp/truth.XXXXXX)
+T=${T:-$(mktemp -d /tmp/truth.XXXXXX)}
 passed=0 failed=0 skipped=0 bg=
 
 [ -x "$spoor" ] || { echo "truth.sh: no $spoor: make first" >&2; exit 97; }

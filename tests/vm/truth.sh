@@ -12,8 +12,9 @@ here=$(dirname "$0")
 . "$here/lib.sh"
 : "${TRUTH_SAMPLE:=150}" # the schema check of a line takes 20 ms here
 export TRUTH_SAMPLE
+T=$lib_dir/truth # goes with it
+mkdir "$T"
 . "$here/../lib/truth.sh"
-at_exit "rm -rf $T"
 
 # the name that spoor and /proc/diskstats use for a device's path
 disk_name() { local d; d=$(readlink -f "$1"); echo "${d##*/}"; }
@@ -26,7 +27,7 @@ scenario_dm_delay() {
 	nb=$(mk_null_blk nb0 0 64 0) && dm=$(mk_dm_delay slow "$nb" 50 50) || { fail dm_delay "no device"; return; }
 	trace dm_delay -- "$progs/readers" -n 20 "$dm"
 	verify dm_delay <<-E
-		ops = t.ops("pread64", comm="readers")
+		ops = t.ops("pread64", comm="readers", where=lambda o: "direct" in o["flags"])
 		note(same(len(ops), 20, "reads"), same(sum(o["ret"] for o in ops), t.out["bytes"], "bytes"))
 		note(at_least(stage(ops, "device", "$(disk_name "$dm")"), 20 * 50e6, "stage device of dm", ops))
 		note(at_least(wait(ops, "direct I/O", "block I/O"), 20 * 50e6, "wait direct I/O", ops))
@@ -45,7 +46,7 @@ scenario_null_blk() {
 	nb=$(mk_null_blk nb0 20000000 16) || { fail null_blk "no device"; return; }
 	trace null_blk -- "$progs/readers" -n 40 "$nb"
 	verify null_blk <<-E
-		ops = t.ops("pread64", comm="readers")
+		ops = t.ops("pread64", comm="readers", where=lambda o: "direct" in o["flags"])
 		note(same(len(ops), 40, "reads"))
 		note(at_least(stage(ops, "device", "$(disk_name "$nb")"), 40 * 20e6, "stage device", ops))
 		note(as_diskstats(t, disk_change(dir, name, "$(disk_name "$nb")"), "$(disk_name "$nb")"))
@@ -58,7 +59,7 @@ scenario_request_tag() {
 	nb=$(mk_null_blk nb0 10000000 1) && scheduler "$nb" none || { fail request_tag "no device"; return; }
 	trace request_tag -- "$progs/readers" -t 8 -n 10 "$nb"
 	verify request_tag <<-E
-		ops = t.ops("pread64", comm="readers")
+		ops = t.ops("pread64", comm="readers", where=lambda o: "direct" in o["flags"])
 		note(same(len(ops), 80, "reads"))
 		# one request at a time is under way: who is not on the device waits for the tag
 		queue = t.out["latency_ns"] - stage(ops, "device") - part(ops, "cpu", "irq", "softirq", "runq")
@@ -115,7 +116,7 @@ scenario_dm_loop_ext4() {
 		echo 0 >"/sys/block/$(disk_name "$nb")/bdi/read_ahead_kb"
 		trace dm_loop_ext4_$mode -- "$progs/readers" -n 20 "$dm"
 		verify dm_loop_ext4_$mode <<-E
-			ops = t.ops("pread64", comm="readers")
+			ops = t.ops("pread64", comm="readers", where=lambda o: "direct" in o["flags"])
 			note(same(len(ops), 20, "reads"))
 			chain = []
 			for o in ops:
@@ -158,7 +159,7 @@ scenario_errors() {
 	nb=$(mk_null_blk nb0 0 64 0) && dm=$(mk_dm_flakey flaky "$nb" 0 3600) || { fail errors "no device"; return; }
 	trace errors --errors -- "$progs/readers" -n 15 "$dm"
 	verify errors <<-E
-		ops = t.ops("pread64", comm="readers")
+		ops = t.ops("pread64", comm="readers", where=lambda o: "direct" in o["flags"])
 		note(same(t.out["errors"], 15, "the program's errors"), same(len(ops), 15, "failed reads"))
 		note(same({o["ret"] for o in ops}, {-5}, "ret"))
 		note(same(t.row("$(disk_name "$dm")", op="pread64")["errors"], 15, "errors of operations"))
@@ -180,7 +181,7 @@ scenario_device_removed() {
 	wait $load
 	trace_end device_removed
 	verify device_removed <<-E
-		ops = t.ops("pread64", comm="readers")
+		ops = t.ops("pread64", comm="readers", where=lambda o: "direct" in o["flags"])
 		note(same($trace_rc, 0, "exit status"))
 		note(same(len(ops), t.out["ops"], "reads"), f"failed {t.out['errors']}")
 		holds(t.out["errors"] > 0, "the load saw no error")
@@ -266,7 +267,7 @@ scenario_hotplug() {
 	wait $load
 	trace_end hotplug
 	verify hotplug <<-E
-		ops = t.ops("pread64", comm="readers")
+		ops = t.ops("pread64", comm="readers", where=lambda o: "direct" in o["flags"])
 		note(same($trace_rc, 0, "exit status"), same(len(ops), t.out["ops"], "reads"))
 		note(at_least(stage(ops, "device"), len(ops) * 5e6, "stage device", ops))
 		note(as_diskstats(t, disk_change(dir, name, "$(disk_name "$nb")"), "$(disk_name "$nb")"))
@@ -361,7 +362,7 @@ scenario_io_max() {
 	echo "$(lsblk -ndo MAJ:MIN "$nb" | tr -d ' ') riops=20" >"$g/io.max" || { fail io_max "io.max refuses"; return; }
 	trace io_max -- sh -c "echo \$\$ >$g/cgroup.procs; exec $progs/readers -n 30 $nb"
 	verify io_max <<-E
-		ops = t.ops("pread64", comm="readers")
+		ops = t.ops("pread64", comm="readers", where=lambda o: "direct" in o["flags"])
 		note(same(len(ops), 30, "reads"))
 		if t.unseen("throttled"): skip(str(t.cost["unseen"]))
 		slow = [o for o in ops if o["wall"] > 20e6]
@@ -444,7 +445,7 @@ scenario_killed() {
 	dd if="$dm" of=/dev/null bs=4k count=1 iflag=direct 2>/dev/null # it has survived
 	trace_end killed
 	verify killed <<-E
-		ops = t.ops("pread64", comm="readers")
+		ops = t.ops("pread64", comm="readers", dev="$(disk_name "$dm")")
 		note(same(len(ops), 1, "reads of the killed"), same(ops[0]["tid"], $load, "thread"))
 		o = ops[0]
 		note(f"wall {ms(o['wall'])}", f"ret {o['ret']}", f"flags {o['flags']}")

@@ -44,7 +44,7 @@ static __always_inline void async_end(struct io_slot *a, u32 index, u64 reaped_a
 /* The submitter's parts since the submission began are the operation's. */
 static __always_inline void async_submitted(struct io_slot *a, struct io_slot *s, u64 now)
 {
-	for (int i = 0; i < IOP_N; i++)
+	for (int i = 0; i < TP_N; i++)
 		a->clock.part[i] = s->clock.part[i] - a->part0[i];
 	a->submitted_at = now;
 }
@@ -290,7 +290,7 @@ static __always_inline void uring_submit(u64 ring_ctx, struct io_kiocb *req, u64
 	if (s)
 		s->sub = ai + 1;
 	if (s && !(s->flags & IOF_WORKER)) {
-		for (int i = 0; i < IOP_N; i++)
+		for (int i = 0; i < TP_N; i++)
 			a->part0[i] = s->clock.part[i];
 	} else {
 		a->submitted_at = now;

@@ -611,11 +611,11 @@ int io_switch(u64 *ctx)
 		now = clock_now(&s->clock);
 		d = now - s->clock.last;
 		if (s->clock.state == TASK_WOKEN)
-			s->clock.part[IOP_WOKEN] += d;
+			s->clock.part[TP_WOKEN] += d;
 		else if (s->clock.state == TASK_PREEMPTED)
-			s->clock.part[IOP_PREEMPTED] += d;
+			s->clock.part[TP_PREEMPTED] += d;
 		else { /* its wake-up was not seen */
-			s->clock.part[IOP_WAIT] += d;
+			s->clock.part[TP_WAIT] += d;
 			s->clock.blocked += d;
 		}
 		if (s->clock.blocked)
@@ -638,7 +638,7 @@ int io_wakeup(u64 *ctx)
 	if (!s || s->clock.state != TASK_WAITING)
 		return 0;
 	now = clock_now(&s->clock);
-	s->clock.part[IOP_WAIT] += now - s->clock.last;
+	s->clock.part[TP_WAIT] += now - s->clock.last;
 	s->clock.blocked = now - s->clock.last;
 	s->clock.last = now;
 	s->clock.state = TASK_WOKEN;

@@ -29,6 +29,8 @@
 
 #include <linux/types.h>
 
+#include "wire.h"
+
 /* Kinds of operations; io_kinds[] in io.c names them in this order. */
 enum io_kind {
 	IO_NONE,
@@ -52,9 +54,6 @@ struct sys_desc { __u8 kind, fd, fd2, size, offset; };
 
 /* Kinds of requests on a device. */
 enum io_dir { RW_READ, RW_READAHEAD, RW_WRITE, RW_FLUSH, RW_DISCARD, RW_OTHER, RW_N };
-
-/* The parts as the kernel keeps them: PART_RUNQ of the model in its two halves. */
-enum io_part { IOP_CPU, IOP_IRQ, IOP_SOFTIRQ, IOP_PREEMPTED, IOP_WOKEN, IOP_WAIT, IOP_N };
 
 /* Stages of a request, in order; each ends at the time stamp of the same index in io_item.at[]. */
 enum io_stage { IOS_THROTTLED, IOS_GETRQ, IOS_PLUGGED, IOS_QUEUED, IOS_DEVICE, IOS_N };
@@ -101,7 +100,7 @@ struct io_rec_op {
 	__u8 kind, nitems;
 	__u32 flags;
 	__u64 t, wall;
-	__u64 part[IOP_N];
+	__u64 part[TP_N];
 	__u64 inflight, unreaped;
 	__u64 cgroup, ino, path;   /* path: key of the IO_REC_PATH record that names the file; 0: none */
 	__u32 tid, tgid;
@@ -127,7 +126,7 @@ struct io_rec_path {
 enum { IO_HIST_N = 320, IO_ROWS = 128 };
 struct io_row {
 	__u64 count, bytes, errors, wall, min, max;
-	__u64 part[IOP_N];
+	__u64 part[TP_N];
 	__u64 inflight, unreaped;
 	__u64 hist[IO_HIST_N];
 };

@@ -113,7 +113,7 @@ static void wait_add(struct io_decoder *d, struct op *op, const char *reason, ui
  * part (a record that was cut by a race), they are dropped for the sum. */
 static void decode_waits(struct io_decoder *d, const struct io_rec_op *rec, struct op *op)
 {
-	uint64_t left = rec->part[IOP_WAIT], done = rec->t + rec->wall - rec->unreaped;
+	uint64_t left = rec->part[TP_WAIT], done = rec->t + rec->wall - rec->unreaped;
 
 	for (unsigned int i = 0; i < rec->nitems; i++) {
 		const struct io_item *it = &rec->item[i];
@@ -152,7 +152,7 @@ static int record_check(const struct io_rec_op *rec, size_t size)
 		return -EINVAL;
 	if (size < head + rec->nitems * sizeof(rec->item[0]) || !io_kind_name(rec->kind))
 		return -EINVAL;
-	for (int i = 0; i < IOP_N; i++)
+	for (int i = 0; i < TP_N; i++)
 		sum += rec->part[i];
 	return sum + rec->inflight + rec->unreaped == rec->wall ? 0 : -EINVAL;
 }
@@ -179,12 +179,12 @@ int io_decode(struct io_decoder *d, const struct io_rec_op *rec, size_t size, st
 	op->ret = rec->ret;
 	op->t = rec->t;
 	op->wall = rec->wall;
-	op->part[PART_CPU] = rec->part[IOP_CPU];
-	op->part[PART_IRQ] = rec->part[IOP_IRQ];
-	op->part[PART_SOFTIRQ] = rec->part[IOP_SOFTIRQ];
-	op->part[PART_RUNQ] = rec->part[IOP_PREEMPTED] + rec->part[IOP_WOKEN];
-	op->part[PART_WAIT] = rec->part[IOP_WAIT] + rec->inflight + rec->unreaped;
-	op->runq_preempted = rec->part[IOP_PREEMPTED];
+	op->part[PART_CPU] = rec->part[TP_CPU];
+	op->part[PART_IRQ] = rec->part[TP_IRQ];
+	op->part[PART_SOFTIRQ] = rec->part[TP_SOFTIRQ];
+	op->part[PART_RUNQ] = rec->part[TP_PREEMPTED] + rec->part[TP_WOKEN];
+	op->part[PART_WAIT] = rec->part[TP_WAIT] + rec->inflight + rec->unreaped;
+	op->runq_preempted = rec->part[TP_PREEMPTED];
 	op->flags = decode_flags(rec);
 	op->pages_added = rec->pages_added;
 	op->pages_dirtied = rec->pages_dirtied;

@@ -243,24 +243,42 @@ static unsigned int threads_count(void)
 	return n ? n : 1000;
 }
 
-/* Where return addresses lie: the kernel's text and the modules. Without kallsyms waits have no stacks. */
+/* Length of the kernel's text: /proc/iomem gives where it lies in physical memory. 0: not told. */
+static uint64_t text_length(void)
+{
+	unsigned long long from, to, len = 0;
+	char line[128];
+	FILE *f = fopen("/proc/iomem", "re");
+
+	if (!f)
+		return 0;
+	while (!len && fgets(line, sizeof(line), f))
+		if (strstr(line, "Kernel code") && sscanf(line, "%llx-%llx", &from, &to) == 2 && to > from)
+			len = to - from;
+	fclose(f);
+	return len;
+}
+
+/* Where return addresses lie: the kernel's text and the modules. Without kallsyms waits have no stacks. Only its
+ * first lines are read, for a pass over all of it takes longer than everything else here. */
 static void set_text(struct io_state *st)
 {
-	static const char *const names[] = { "_stext", "_etext" };
-	uint64_t addr[2] = { 0, 0 };
 	struct io_bpf__rodata *ro = st->skel->rodata;
+	uint64_t start = ksym_address("_stext");
 
-	if (ksyms_lookup(names, addr, 2) < 2) {
+	if (!start) {
 		unseen_add(st, "stacks and reasons of waits", "kernel addresses are hidden (kernel.kptr_restrict)");
 		return;
 	}
-	ro->text_start = addr[0];
-	ro->text_len = addr[1] - addr[0];
+	ro->text_start = start;
+	ro->text_len = text_length();
+	if (!ro->text_len)
+		ro->text_len = 64 << 20;
 #if defined(__x86_64__)
 	ro->module_start = 0xffffffffc0000000ull; /* Documentation/arch/x86/x86_64/mm.rst: 1 GiB of modules */
 	ro->module_len = 0x3f000000;
 #else
-	ro->module_start = addr[0] - (2ull << 30); /* within reach of a branch, below the kernel */
+	ro->module_start = start - (2ull << 30); /* within reach of a branch, below the kernel */
 	ro->module_len = 2ull << 30;
 #endif
 }

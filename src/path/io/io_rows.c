@@ -76,7 +76,7 @@ static void row_merge(struct io_row *to, const struct io_row *from, int sign)
 	to->wall += from->wall * sign;
 	to->inflight += from->inflight * sign;
 	to->unreaped += from->unreaped * sign;
-	for (int i = 0; i < IOP_N; i++)
+	for (int i = 0; i < TP_N; i++)
 		to->part[i] += from->part[i] * sign;
 	for (int i = 0; i < IO_HIST_N; i++)
 		to->hist[i] += from->hist[i] * sign;
@@ -175,7 +175,7 @@ static int by_ns(const void *a, const void *b)
 static int row_waits(struct io_rows *r, const struct sum *s, struct row *row)
 {
 	size_t first = r->shares.n;
-	uint64_t left = s->row.part[IOP_WAIT];
+	uint64_t left = s->row.part[TP_WAIT];
 	const char *reason;
 	int err = 0;
 
@@ -225,12 +225,12 @@ static void row_fill(const struct sum *s, struct row *row)
 	memcpy(row->hist, f->hist, sizeof(row->hist));
 	if (s->key.type != ROW_OP)
 		return;
-	row->part[PART_CPU] = f->part[IOP_CPU];
-	row->part[PART_IRQ] = f->part[IOP_IRQ];
-	row->part[PART_SOFTIRQ] = f->part[IOP_SOFTIRQ];
-	row->part[PART_RUNQ] = f->part[IOP_PREEMPTED] + f->part[IOP_WOKEN];
-	row->part[PART_WAIT] = f->part[IOP_WAIT] + f->inflight + f->unreaped;
-	row->runq_preempted = f->part[IOP_PREEMPTED];
+	row->part[PART_CPU] = f->part[TP_CPU];
+	row->part[PART_IRQ] = f->part[TP_IRQ];
+	row->part[PART_SOFTIRQ] = f->part[TP_SOFTIRQ];
+	row->part[PART_RUNQ] = f->part[TP_PREEMPTED] + f->part[TP_WOKEN];
+	row->part[PART_WAIT] = f->part[TP_WAIT] + f->inflight + f->unreaped;
+	row->runq_preempted = f->part[TP_PREEMPTED];
 }
 
 static int by_type_wall(const void *a, const void *b)

@@ -209,7 +209,7 @@ __noinline int op_send(u32 index, u64 wall, s64 ret, u64 inflight, u64 unreaped)
 	r->flags = s->flags;
 	r->t = s->t;
 	r->wall = wall;
-	for (int i = 0; i < IOP_N; i++)
+	for (int i = 0; i < TP_N; i++)
 		r->part[i] = s->clock.part[i];
 	r->inflight = inflight;
 	r->unreaped = unreaped;
@@ -245,7 +245,7 @@ static __always_inline void op_finish(struct io_slot *s, u32 index, u64 wall, s6
 
 	if ((ndevs_want && !s->matched) || (kinds_want && !(kinds_want >> (s->kind & 63) & 1)))
 		return;
-	for (int i = 0; i < IOP_N; i++)
+	for (int i = 0; i < TP_N; i++)
 		sum += s->clock.part[i];
 	if (sum != wall)
 		lose(LOSS_SUM);
@@ -254,7 +254,7 @@ static __always_inline void op_finish(struct io_slot *s, u32 index, u64 wall, s6
 	row = row_get(s->dev, s->kind, 0);
 	if (row) {
 		row_add(row, wall, bytes, error);
-		for (int i = 0; i < IOP_N; i++)
+		for (int i = 0; i < TP_N; i++)
 			row->part[i] += s->clock.part[i];
 		row->inflight += inflight;
 		row->unreaped += unreaped;

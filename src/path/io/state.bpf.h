@@ -57,7 +57,7 @@ struct io_slot {
 	u64 ring;                        /* io_uring_enter: struct io_ring_ctx */
 	/* asynchronous */
 	u32 next, site_kind;
-	u64 part0[IOP_N];                /* the submitter's parts when the submission began */
+	u64 part0[TP_N];                /* the submitter's parts when the submission began */
 	u64 submitted_at, done_at;
 	s64 res;
 	char comm[16];
