@@ -137,7 +137,7 @@ static void layer_to_json(struct json *j, const struct layer *l, const struct la
 		json_str(j, v->way->name[i]);
 	json_array_end(j);
 	json_text(j, "why", v->why);
-	json_text(j, "lost", v->state == LAYER_NO ? l->lost : v->state == LAYER_PART ? v->way->lost : "");
+	json_text(j, "lost", v->state == LAYER_NO ? l->lost : v->state == LAYER_PART && v->way ? v->way->lost : "");
 	json_object_end(j);
 }
 

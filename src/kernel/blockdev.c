@@ -361,7 +361,7 @@ int blockdevs_related(struct blockdevs *b, dev_t dev, unsigned int relations, de
 	if (major(dev) ? !dev_dir(b, dev, path, sizeof(path)) : !anonymous_exists(b, dev))
 		return -ENODEV;
 	/* Up and down apart: else a partition would bring its disk, and that all its other partitions. */
-	err = vec_push(&up, dev) ? -ENOMEM : vec_push(&down, dev);
+	err = vec_push(&up, dev) ? -ENOMEM : vec_push(&down, dev); /* NOLINT(clang-analyzer-core.NullDereference): v is set once n is */
 	for (size_t i = 0; !err && i < up.n; i++)
 		err = relate_up(b, up.v[i], relations, &up);
 	for (size_t i = 0; !err && relations & BLOCKDEV_BELOW && i < down.n; i++)

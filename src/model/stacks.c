@@ -166,8 +166,10 @@ static void fresh_name(struct stacks *s)
 
 	for (size_t i = 0; i < s->fresh.n; i++)
 		for (unsigned int k = 0; k < s->fresh.v[i]->stack.n; k++)
-			if (vec_push(&addr, s->fresh.v[i]->addr[k]))
+			if (vec_push(&addr, s->fresh.v[i]->addr[k])) /* NOLINT(clang-analyzer-core.NullDereference): v is set once n is */
 				goto out;
+	if (!addr.v)
+		goto out;
 	qsort(addr.v, addr.n, sizeof(*addr.v), by_address);
 	for (size_t i = 0; i < addr.n; i++)
 		if (!n || addr.v[n - 1] != addr.v[i])

@@ -119,7 +119,7 @@ static void grid_air(struct grid *g, unsigned int width)
 
 bool grid_fit(struct grid *g, unsigned int width)
 {
-	unsigned int natural[GRID_COLS];
+	unsigned int natural[GRID_COLS] = { 0 };
 	bool soft = true;
 
 	if (!width)
