@@ -3,7 +3,8 @@
  * Records as a recording may hold them, damaged in any way, through decode and every renderer of operations. What
  * decodes must add up, and become one whole line of JSON.
  *
- * Input: records, each two bytes of length (low 12 bits; the top bit: leave the sums as they are) and the bytes.
+ * Input: records, each two bytes of length (low 12 bits; the top bit: leave all as it is; the next: let sums overflow)
+ * and the bytes.
  */
 #include <errno.h>
 #include <locale.h>
@@ -57,8 +58,11 @@ static void check_sums(const struct op *op)
 {
 	uint64_t parts = 0, waits = 0;
 
-	for (int i = 0; i < PART_N; i++)
+	for (int i = 0; i < PART_N; i++) {
 		parts += op->part[i];
+		if (op->part[i] > op->wall)
+			abort();
+	}
 	for (unsigned int i = 0; i < op->nwaits; i++) {
 		waits += op->waits[i].ns;
 		if (!op->waits[i].reason)
@@ -89,16 +93,18 @@ static void check_json(const struct op *op)
 }
 
 /* Reaching past the checks by chance would take for ever: mend what they ask for, unless told not to. */
-static void mend(struct io_rec_op *rec, size_t size)
+static void mend(struct io_rec_op *rec, size_t size, uint64_t most)
 {
 	if (size < sizeof(*rec) - sizeof(rec->item) || rec->type == IO_REC_PATH)
 		return;
 	rec->type = IO_REC_OP;
 	rec->kind %= IO_KIND_N;
 	rec->nitems %= IO_ITEMS + 1;
+	rec->inflight &= most;
+	rec->unreaped &= most;
 	rec->wall = rec->inflight + rec->unreaped;
 	for (size_t i = 0; i < sizeof(rec->part) / sizeof(rec->part[0]); i++)
-		rec->wall += rec->part[i];
+		rec->wall += rec->part[i] &= most;
 	for (unsigned int i = 0; i < rec->nitems && (const char *)&rec->item[i + 1] <= (char *)rec + size; i++)
 		if (rec->item[i].type == IO_ITEM_WAIT)
 			rec->item[i].wait.site %= SITES; /* names are looked up once a site, and kept */
@@ -135,7 +141,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		rec = malloc(n ? n : 1); /* of its own, so that reading past its end is seen */
 		memcpy(rec, data, n);
 		if (!(head & 0x8000))
-			mend(rec, n);
+			mend(rec, n, head & 0x4000 ? UINT64_MAX : UINT64_MAX >> 16);
 		one_record(rec, n);
 		free(rec);
 		data += n;

@@ -206,8 +206,9 @@ scenario_runq_busy() {
 	verify runq_busy <<-E
 		ops = t.ops("pread64", comm="readers", dev="$(disk_name "$nb")")
 		note(same(len(ops), 60, "reads"))
-		note(at_least(part(ops, "runq"), t.out["run_delay_ns"], "runq", ops))
-		note(close(part(ops, "runq"), t.out["run_delay_ns"], "runq", 0.95, 1.05))
+		# 6.12's scheduler leaves a sleeper on the run queue for a while and counts its sleep too
+		truth = min(t.out["run_delay_ns"], t.out["latency_ns"] - 60 * 2e6)
+		note(close(part(ops, "runq"), truth, "runq"))
 		holds(part(ops, "runq") > 0.3 * wall(ops), "hardly any waiting: " + where_it_went(ops))
 		note(known(ops), nothing_lost(t))
 	E

@@ -165,6 +165,17 @@ static __always_inline struct io_slot *bio_owner(struct bio *bio, u32 dev, struc
 	return NULL;
 }
 
+/* Whose pages are written back: the bio is charged to the cgroup that dirtied them. */
+static __always_inline u64 bio_cgroup(struct bio *bio)
+{
+	struct blkcg_gq *blkg;
+
+	if (!bpf_core_field_exists(bio->bi_blkg))
+		return 0;
+	blkg = bio->bi_blkg;
+	return blkg ? BPF_CORE_READ(blkg, blkcg, css.cgroup, kn, id) : 0;
+}
+
 static __always_inline struct bio_slot *bio_enter(struct bio *bio, u64 now)
 {
 	u64 vec = (u64)bio->bi_io_vec;
@@ -203,6 +214,8 @@ static __always_inline struct bio_slot *bio_enter(struct bio *bio, u64 now)
 		s->nbios++;
 		if (!s->dev)
 			s->dev = dev;
+		if (want_records && s->kind == IO_WRITEBACK && s->nbios == 1)
+			s->cgroup = bio_cgroup(bio);
 		it = item_new(s, l.slot - 1, IO_ITEM_REQUEST);
 		if (it) {
 			l.item = s->nitems;

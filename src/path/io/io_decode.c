@@ -8,7 +8,7 @@
 struct io_decoder {
 	struct io_state *st;
 	struct wait waits[IO_ITEMS + 3];
-	struct stage stages[IO_ITEMS * (IOS_N + 1)];
+	struct stage stages[IO_ITEMS * (IOS_N + 2)];
 	char comm[17], comm_other[17];
 };
 
@@ -74,6 +74,45 @@ static struct stage *stage_add(struct op *op, struct io_decoder *d, const struct
 	return s;
 }
 
+/* The wait that the completion of a request ended: it was still on, and no other request of the operation that
+ * completed within it did so later. */
+static const struct io_item *wait_ended_by(const struct io_rec_op *rec, const struct io_item *rq)
+{
+	uint64_t done = rq->rq.at[IOS_DEVICE];
+	const struct io_item *wait = NULL;
+
+	for (unsigned int i = 0; i < rec->nitems && !wait; i++) {
+		const struct io_item *w = &rec->item[i];
+		if (w->type == IO_ITEM_WAIT && w->t <= done && done - w->t <= w->wait.ns)
+			wait = w;
+	}
+	for (unsigned int i = 0; wait && i < rec->nitems; i++) {
+		const struct io_item *o = &rec->item[i];
+		if (o->type == IO_ITEM_REQUEST && o != rq && o->rq.at[IOS_DEVICE] >= wait->t &&
+		    o->rq.at[IOS_DEVICE] - wait->t <= wait->wait.ns &&
+		    (o->rq.at[IOS_DEVICE] > done || (o->rq.at[IOS_DEVICE] == done && o > rq)))
+			return NULL;
+	}
+	return wait;
+}
+
+/* After the device: what the interrupt, softirq or thread that completed it did until the task was woken, and
+ * the task's way to a CPU. */
+static void decode_completion(struct io_decoder *d, const struct io_rec_op *rec, unsigned int i, struct op *op)
+{
+	const struct io_item *it = &rec->item[i], *w = wait_ended_by(rec, it);
+	uint64_t done = it->rq.at[IOS_DEVICE], woken;
+	struct stage *s;
+
+	if (!w)
+		return;
+	woken = w->t + w->wait.ns;
+	s = stage_add(op, d, rec, i, "completion", done, woken);
+	s->layer = it->flags & IO_ITEM_IRQ ? "irq" : it->flags & IO_ITEM_SOFTIRQ ? "softirq" : "task";
+	s = stage_add(op, d, rec, i, "run queue", woken, woken + w->wait.runq);
+	s->layer = "sched";
+}
+
 /* A stage that was not seen ends where the next one does; the stages of a request have no gap. */
 static void decode_request(struct io_decoder *d, const struct io_rec_op *rec, unsigned int i, struct op *op)
 {
@@ -90,7 +129,9 @@ static void decode_request(struct io_decoder *d, const struct io_rec_op *rec, un
 			s->layer = it->flags & IO_ITEM_BIO ? "stacked" : "driver";
 		at = to;
 	}
-	if (!(it->flags & IO_ITEM_DONE))
+	if (it->flags & IO_ITEM_DONE)
+		decode_completion(d, rec, i, op);
+	else
 		stage_add(op, d, rec, i, at == it->t ? "queued" : "device", at, end > at ? end : at);
 }
 
