@@ -24,10 +24,10 @@ static FILE *json_out;
 static char *json_text;
 static size_t json_size;
 
-/* Made-up addresses, and none at all for one of them. */
+/* Made-up addresses; none at all for site 1. */
 static unsigned int fetch(void *ctx, uint64_t id, uint64_t *addr, unsigned int max)
 {
-	unsigned int n = (unsigned int)(id % SITES) * 3;
+	unsigned int n = (unsigned int)(id - 1) * 3;
 
 	for (unsigned int i = 0; i < n && i < max; i++)
 		addr[i] = 0xffffffff81000000 + id * 0x10000 + i * 0x777;

@@ -234,11 +234,17 @@ scenario_runq_cpu_max() {
 }
 
 scenario_softirq() {
+	local storm
 	dd if=/dev/urandom of=/tmp/cached bs=1M count=8 2>/dev/null
-	softirq_storm 1 3000 >/dev/null || { fail softirq "no storm"; return; }
-	sleep 1
+	# The storm begins when all is attached: QEMU loses a race with code patching when both CPUs are busy
+	# ("Oops: int3").
 	witness_begin irq/softirq_entry irq/softirq_exit || { fail softirq "no ftrace"; return; }
-	trace softirq -- taskset -c 1 "$progs/readers" -B -z 4194304 -n 40 /tmp/cached
+	trace_begin softirq || return
+	storm=$(softirq_storm 1 3000) || fail softirq "no storm"
+	sleep 1
+	taskset -c 1 "$progs/readers" -B -z 4194304 -n 40 /tmp/cached >"$T/softirq.out"
+	lib_cleanup "end_process $storm"
+	trace_end softirq
 	witness_end softirq irq/softirq_entry irq/softirq_exit
 	verify softirq <<-'E'
 		ops = t.ops("pread64", comm="readers", where=lambda o: o["bytes"] == 4194304)

@@ -27,18 +27,20 @@ static __always_inline struct io_slot *async_at(u32 sub)
 }
 
 /* Ends an asynchronous operation. reaped_at 0: not seen. */
-static __always_inline void async_end(struct io_slot *a, u32 index, u64 reaped_at, s64 ret)
+__noinline int async_end(u32 index, u64 reaped_at, s64 ret)
 {
+	struct io_slot *a = slot_at(index);
 	u64 done, end;
 
-	if (!a->submitted_at) /* reaped by another thread while the submitting call has not returned */
-		return;
+	if (!a || !a->submitted_at) /* reaped by another thread while the submitting call has not returned */
+		return 0;
 	done = a->done_at > a->submitted_at ? a->done_at : a->submitted_at;
 	end = reaped_at > done ? reaped_at : done;
 	if (!reaped_at)
 		a->flags |= IOF_REAP_UNSEEN;
-	op_finish(a, index, end - a->t, ret, done - a->submitted_at, end - done);
+	op_finish(index, end - a->t, ret, done - a->submitted_at, end - done);
 	a->key = 0;
+	return 0;
 }
 
 /* The submitter's parts since the submission began are the operation's. */
@@ -54,7 +56,7 @@ static __always_inline struct io_slot *async_begin(u64 key, u32 kind, u64 now, u
 	struct io_slot *a = async_find(key, index);
 
 	if (a) { /* the name is used again, so the former operation was reaped without a call */
-		async_end(a, *index, 0, a->res);
+		async_end(*index, 0, a->res);
 		if (a->key)
 			return NULL;
 	}
@@ -165,7 +167,7 @@ __noinline int aio_reap_one(u32 tgid, u64 event, u64 now)
 		return 0;
 	a = async_find(async_key(tgid, ev.obj), &index);
 	if (a)
-		async_end(a, index, now, ev.res);
+		async_end(index, now, ev.res);
 	return 0;
 }
 
@@ -315,7 +317,7 @@ static __always_inline void uring_complete(u64 ring_ctx, struct io_kiocb *req, u
 		}
 	}
 	if (BPF_CORE_READ((struct io_ring_ctx *)ring_ctx, flags) & IORING_SETUP_SQPOLL)
-		async_end(a, index, 0, res);
+		async_end(index, 0, res);
 }
 
 __noinline int uring_reap_one(u64 ring_ctx, u64 cqe, u64 now)
@@ -327,7 +329,7 @@ __noinline int uring_reap_one(u64 ring_ctx, u64 cqe, u64 now)
 	bpf_probe_read_kernel(&user_data, sizeof(user_data), (void *)cqe);
 	a = async_find(async_key(ring_ctx, user_data), &index);
 	if (a && a->done)
-		async_end(a, index, now, a->res);
+		async_end(index, now, a->res);
 	return 0;
 }
 

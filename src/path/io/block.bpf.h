@@ -306,40 +306,38 @@ static __always_inline void item_merge(const struct link *into, const struct lin
 		s->nitems--;
 }
 
-static __always_inline void request_link(struct request_slot *r, const struct link *l, u32 bytes)
+/* Both are indices into their maps. */
+__noinline int request_link(u32 request, u32 bio_index)
 {
-	if (!l->slot)
-		return;
+	struct request_slot *r = bpf_map_lookup_elem(&requests, &request);
+	struct bio_slot *b = bpf_map_lookup_elem(&bios, &bio_index);
+
+	if (!r || !b || !b->link.slot)
+		return 0;
 	for (u32 i = 0; i < LINKS; i++) {
 		if (i >= r->nlinks) {
-			r->link[i] = *l;
+			r->link[i] = b->link;
 			r->nlinks = i + 1;
-			return;
+			return 0;
 		}
-		if (r->link[i].slot == l->slot && r->link[i].seq == l->seq) {
+		if (r->link[i].slot == b->link.slot && r->link[i].seq == b->link.seq) {
 			if (want_records)
-				item_merge(&r->link[i], l, bytes);
-			return;
+				item_merge(&r->link[i], &b->link, b->bytes);
+			return 0;
 		}
 	}
 	lose(LOSS_LINK);
+	return 0;
 }
 
 /* Takes over from the request's bios what it is and whom it serves; they are done with then. */
-static __always_inline void request_adopt(struct request_slot *r, struct request *rq)
+__noinline int request_adopt_bios(u32 request, u64 first)
 {
-	struct bio *bio = rq->bio;
+	struct request_slot *r = bpf_map_lookup_elem(&requests, &request);
+	struct bio *bio = (struct bio *)first;
 
-	r->dev = request_dev(rq);
-	r->bytes = rq->__data_len;
-	r->sector = rq->__sector;
-	if (bios_unseen) {
-		u64 t = rq->start_time_ns;
-		r->t_submit = r->t_queue = t && t < r->t_issue ? t : r->t_issue;
-		r->counted = bio && (!ndevs_want || filter_dev(r->dev));
-		return;
-	}
-	r->rw = rw_of(rq->cmd_flags);
+	if (!r)
+		return 0;
 	for (u32 i = 0; i < CHAIN && bio; i++) {
 		struct bio_slot *b = bio_find((u64)bio);
 		if (b) {
@@ -348,28 +346,45 @@ static __always_inline void request_adopt(struct request_slot *r, struct request
 				r->t_queue = b->t_queue;
 			}
 			if (!r->t_getrq)
-				r->t_getrq = want_getrq ? b->t_getrq : rq->start_time_ns;
+				r->t_getrq = b->t_getrq;
 			r->submitter = b->submitter;
 			r->counted |= b->counted;
 			if (b->rw == RW_FLUSH)
 				r->rw = RW_FLUSH;
-			request_link(r, &b->link, b->bytes);
+			request_link(request, b->index);
 			b->bio = 0;
 		}
 		if (i)
 			r->flags |= IO_ITEM_MERGED;
 		bio = BPF_CORE_READ(bio, bi_next);
 	}
+	return 0;
+}
+
+static __always_inline void request_adopt(struct request_slot *r, struct request *rq)
+{
+	u64 bio = (u64)BPF_CORE_READ(rq, bio);
+
+	r->dev = request_dev(rq);
+	r->bytes = rq->__data_len;
+	r->sector = rq->__sector;
+	r->rw = rw_of(rq->cmd_flags);
+	if (bios_unseen) {
+		u64 t = rq->start_time_ns;
+		r->t_submit = r->t_queue = t && t < r->t_issue ? t : r->t_issue;
+		r->counted = bio && (!ndevs_want || filter_dev(r->dev));
+		return;
+	}
+	if (!want_getrq)
+		r->t_getrq = rq->start_time_ns;
+	request_adopt_bios(r->index, bio);
 }
 
 static __always_inline struct request_slot *request_enter(struct request *rq, u64 now)
 {
 	struct request_slot *r = request_find((u64)rq);
 
-	if (r)
-		return r;
-	r = request_claim((u64)rq, now, LOSS_REQUEST);
-	return r;
+	return r ? r : request_claim((u64)rq, now, LOSS_REQUEST);
 }
 
 /* The data of a finished bio may soon be another's. */
@@ -382,12 +397,15 @@ static __always_inline void vec_forget(struct bio *bio, u32 dev)
 		v->vec = 0;
 }
 
-static __always_inline void vecs_forget(struct bio *bio, u32 dev)
+__noinline int vecs_forget(u64 first, u32 dev)
 {
+	struct bio *bio = (struct bio *)first;
+
 	for (u32 i = 0; i < CHAIN && bio; i++) {
 		vec_forget(bio, dev);
 		bio = BPF_CORE_READ(bio, bi_next);
 	}
+	return 0;
 }
 
 static __always_inline void item_complete(struct io_item *it, struct request_slot *r, u64 now, s32 error)
@@ -473,6 +491,24 @@ static __always_inline void disk_send(struct request_slot *r, u64 now, s32 error
 		lose(LOSS_RING);
 }
 
+__noinline int link_complete(u32 request, u32 i, u64 now, s32 error)
+{
+	struct request_slot *r = bpf_map_lookup_elem(&requests, &request);
+	struct io_slot *s;
+	struct io_item *it;
+
+	if (!r)
+		return 0;
+	i &= LINKS - 1;
+	it = link_item(&r->link[i]);
+	if (it)
+		item_complete(it, r, now, error);
+	s = link_slot(&r->link[i]);
+	if (s && (s->flags & IOF_ASYNC) && !s->done)
+		s->done_at = now;
+	return 0;
+}
+
 static __always_inline void request_complete(struct request *rq, s32 error, u32 bytes)
 {
 	struct request_slot *r = request_find((u64)rq);
@@ -490,7 +526,7 @@ static __always_inline void request_complete(struct request *rq, s32 error, u32 
 		request_adopt(r, rq);
 	}
 	if (want_links) {
-		vecs_forget(rq->bio, r->dev);
+		vecs_forget((u64)BPF_CORE_READ(rq, bio), r->dev);
 		loop_forget(r);
 	}
 	if (r->t_submit) {
@@ -499,16 +535,8 @@ static __always_inline void request_complete(struct request *rq, s32 error, u32 
 			if (block_only && want_records)
 				disk_send(r, now, error);
 		}
-		for (u32 i = 0; i < LINKS; i++) {
-			if (i >= r->nlinks)
-				break;
-			struct io_slot *s = link_slot(&r->link[i]);
-			struct io_item *it = link_item(&r->link[i]);
-			if (it)
-				item_complete(it, r, now, error);
-			if (s && (s->flags & IOF_ASYNC) && !s->done)
-				s->done_at = now;
-		}
+		for (u32 i = 0; i < LINKS && i < r->nlinks; i++)
+			link_complete(r->index, i, now, error);
 	}
 	r->rq = 0;
 }

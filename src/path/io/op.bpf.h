@@ -192,14 +192,13 @@ static __always_inline u64 ring_flags(void)
 }
 
 /* Sends the record of slot `index`. The clock is stopped, everything else is in the slot. */
-__noinline int op_send(u32 index, u64 wall, s64 ret, u64 inflight, u64 unreaped)
+static __always_inline void op_send(struct io_slot *s, u32 index, u64 wall, s64 ret, u64 inflight, u64 unreaped)
 {
-	struct io_slot *s = slot_at(index);
 	struct io_rec_op *r = bpf_map_lookup_elem(&recs, &index);
 	u32 n;
 
-	if (!s || !r)
-		return 0;
+	if (!r)
+		return;
 	n = s->nitems;
 	if (n > IO_ITEMS)
 		n = IO_ITEMS;
@@ -233,18 +232,20 @@ __noinline int op_send(u32 index, u64 wall, s64 ret, u64 inflight, u64 unreaped)
 	r->path = path_send(index);
 	if (bpf_ringbuf_output(&ring, r, sizeof(*r) - sizeof(r->item) + n * sizeof(r->item[0]), ring_flags()))
 		lose(LOSS_RING);
-	return 0;
 }
 
 /* Counts a finished operation and reports it if it is wanted. The slot is still claimed. */
-static __always_inline void op_finish(struct io_slot *s, u32 index, u64 wall, s64 ret, u64 inflight, u64 unreaped)
+__noinline int op_finish(u32 index, u64 wall, s64 ret, u64 inflight, u64 unreaped)
 {
 	bool error = ret < 0 && ret >= -4095;
 	u64 sum = inflight + unreaped, bytes = 0;
+	struct io_slot *s = slot_at(index);
 	struct io_row *row;
 
+	if (!s)
+		return 0;
 	if ((ndevs_want && !s->matched) || (kinds_want && !(kinds_want >> (s->kind & 63) & 1)))
-		return;
+		return 0;
 	for (int i = 0; i < TP_N; i++)
 		sum += s->clock.part[i];
 	if (sum != wall)
@@ -260,8 +261,9 @@ static __always_inline void op_finish(struct io_slot *s, u32 index, u64 wall, s6
 		row->unreaped += unreaped;
 	}
 	if (!want_records || wall < want_slower || wall < top_min || (want_errors_only && !error))
-		return;
-	op_send(index, wall, ret, inflight, unreaped);
+		return 0;
+	op_send(s, index, wall, ret, inflight, unreaped);
+	return 0;
 }
 
 /* ---- synchronous operations ---- */
@@ -272,7 +274,7 @@ static __always_inline void sync_end(struct io_slot *s, u32 index, s64 ret)
 
 	clock_stop(&s->clock, now);
 	if (s->kind < IO_KIND_N)
-		op_finish(s, index, now - s->t, ret, 0, 0);
+		op_finish(index, now - s->t, ret, 0, 0);
 	sync_release(s, index);
 }
 

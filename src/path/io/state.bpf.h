@@ -86,8 +86,8 @@ struct link {
 };
 
 struct bio_slot {
-	u64 bio, t_submit, t_queue, t_getrq;
-	u32 dev, bytes;
+	u64 bio, claimed, t_submit, t_queue, t_getrq;
+	u32 dev, bytes, index;
 	u64 sector, submitter;           /* submitter: pid_tgid, --block only */
 	u8 rw, counted, merged;
 	struct link link;
@@ -100,12 +100,12 @@ struct {
 	__type(value, struct bio_slot);
 } bios SEC(".maps");
 
-enum { LINKS = 4 };
+enum { LINKS = 16 };
 
 struct request_slot {
-	u64 rq, t_submit, t_queue, t_getrq, t_insert, t_issue;
+	u64 rq, claimed, t_submit, t_queue, t_getrq, t_insert, t_issue;
 	u64 sector, submitter;
-	u32 dev, bytes;
+	u32 dev, bytes, index;           /* index: its own in the map */
 	u8 rw, nlinks, flags, counted;
 	struct link link[LINKS];
 };
@@ -369,16 +369,18 @@ static __always_inline struct type *name##_claim(u64 p, u64 now, u32 loss)      
 		u32 i2 = i ^ 1;                                                        \
 		struct type *s2 = bpf_map_lookup_elem(&map, &i2);                      \
 		if (s2 && (!s2->field || s2->field == p))                              \
-			s = s2;                                                        \
-		else if (now - s->t_queue < 2000000000ull)                             \
+			s = s2, i = i2;                                                \
+		else if (now - s->claimed < 2000000000ull)                             \
 			s = NULL;                                                      \
 	}                                                                              \
 	if (!s) {                                                                      \
 		lose(loss);                                                            \
 		return NULL;                                                           \
 	}                                                                              \
-	__builtin_memset(s, 0, sizeof(*s));                                            \
+	__builtin_memset(s, 0, __builtin_offsetof(struct type, link));                 \
 	s->field = p;                                                                  \
+	s->index = i;                                                                  \
+	s->claimed = now;                                                              \
 	return s;                                                                      \
 }
 
