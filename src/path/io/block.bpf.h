@@ -49,7 +49,7 @@ static __always_inline void loop_note(struct request_slot *r, u64 now)
 	u32 i = slot_hash_pointer(r->rq) & (LOOPS - 1);
 	struct loop_request *l;
 
-	if (r->dev >> 20 != LOOP_MAJOR)
+	if (r->i.dev >> 20 != LOOP_MAJOR)
 		return;
 	l = bpf_map_lookup_elem(&loop_requests, &i);
 	if (!l)
@@ -64,7 +64,7 @@ static __always_inline void loop_forget(struct request_slot *r)
 	u32 i = slot_hash_pointer(r->rq) & (LOOPS - 1);
 	struct loop_request *l;
 
-	if (r->dev >> 20 != LOOP_MAJOR)
+	if (r->i.dev >> 20 != LOOP_MAJOR)
 		return;
 	l = bpf_map_lookup_elem(&loop_requests, &i);
 	if (l)
@@ -249,6 +249,7 @@ static __always_inline void bio_split(struct bio *front)
 	struct io_item *it, *old;
 	struct io_slot *s;
 	struct bio_slot copy;
+	u32 index;
 
 	if (!rest)
 		return;
@@ -256,7 +257,9 @@ static __always_inline void bio_split(struct bio *front)
 	b = bio_claim((u64)front, now, LOSS_BIO);
 	if (!b)
 		return;
+	index = b->index;
 	*b = copy;
+	b->index = index;
 	b->bio = (u64)front;
 	b->bytes = front->bi_iter.bi_size;
 	b->link.item = 0;
@@ -341,21 +344,21 @@ __noinline int request_adopt_bios(u32 request, u64 first)
 	for (u32 i = 0; i < CHAIN && bio; i++) {
 		struct bio_slot *b = bio_find((u64)bio);
 		if (b) {
-			if (!r->t_queue || b->t_submit < r->t_submit) {
-				r->t_submit = b->t_submit;
-				r->t_queue = b->t_queue;
+			if (!r->i.t_queue || b->t_submit < r->i.t_submit) {
+				r->i.t_submit = b->t_submit;
+				r->i.t_queue = b->t_queue;
 			}
-			if (!r->t_getrq)
-				r->t_getrq = b->t_getrq;
+			if (!r->i.t_getrq)
+				r->i.t_getrq = b->t_getrq;
 			r->submitter = b->submitter;
 			r->counted |= b->counted;
 			if (b->rw == RW_FLUSH)
-				r->rw = RW_FLUSH;
+				r->i.rw = RW_FLUSH;
 			request_link(request, b->index);
 			b->bio = 0;
 		}
 		if (i)
-			r->flags |= IO_ITEM_MERGED;
+			r->i.flags |= IO_ITEM_MERGED;
 		bio = BPF_CORE_READ(bio, bi_next);
 	}
 	return 0;
@@ -365,18 +368,12 @@ static __always_inline void request_adopt(struct request_slot *r, struct request
 {
 	u64 bio = (u64)BPF_CORE_READ(rq, bio);
 
-	r->dev = request_dev(rq);
-	r->bytes = rq->__data_len;
+	r->i.dev = request_dev(rq);
+	r->i.bytes = rq->__data_len;
 	r->sector = rq->__sector;
-	r->rw = rw_of(rq->cmd_flags);
-	if (bios_unseen) {
-		u64 t = rq->start_time_ns;
-		r->t_submit = r->t_queue = t && t < r->t_issue ? t : r->t_issue;
-		r->counted = bio && (!ndevs_want || filter_dev(r->dev));
-		return;
-	}
+	r->i.rw = rw_of(rq->cmd_flags);
 	if (!want_getrq)
-		r->t_getrq = rq->start_time_ns;
+		r->i.t_getrq = rq->start_time_ns;
 	request_adopt_bios(r->index, bio);
 }
 
@@ -408,7 +405,7 @@ __noinline int vecs_forget(u64 first, u32 dev)
 	return 0;
 }
 
-static __always_inline void item_complete(struct io_item *it, struct request_slot *r, u64 now, s32 error)
+static __always_inline void item_complete(struct io_item *it, const struct request_info *r, u64 now, s32 error)
 {
 	struct cpu_irq *c = cpu_irq_get();
 
@@ -427,7 +424,7 @@ static __always_inline void item_complete(struct io_item *it, struct request_slo
 }
 
 /* Splits submission to completion into stages that add up; a stage not seen falls to the next one. */
-static __always_inline void device_row_add(struct request_slot *r, u64 now, bool error)
+static __always_inline void device_row_add(const struct request_info *r, u64 now, bool error)
 {
 	struct io_row *row = row_get(r->dev, r->rw, 1);
 	u64 t = r->t_submit, plugged;
@@ -462,31 +459,31 @@ static __always_inline void disk_send(struct request_slot *r, u64 now, s32 error
 	struct io_rec_op *o;
 	struct io_item *it;
 
-	if (!sc || now - r->t_submit < want_slower || now - r->t_submit < top_min || (want_errors_only && !error))
+	if (!sc || now - r->i.t_submit < want_slower || now - r->i.t_submit < top_min || (want_errors_only && !error))
 		return;
 	o = &sc->disk;
 	it = &o->item[0];
 	o->type = IO_REC_OP;
-	o->kind = IO_DISK_READ + r->rw;
+	o->kind = IO_DISK_READ + r->i.rw;
 	o->nitems = o->nbios = 1;
 	o->flags = IOF_ASYNC | IOF_REAP_UNSEEN;
-	o->t = r->t_submit;
-	o->wall = o->inflight = now - r->t_submit;
+	o->t = r->i.t_submit;
+	o->wall = o->inflight = now - r->i.t_submit;
 	o->tid = r->submitter;
 	o->tgid = r->submitter >> 32;
-	o->dev = r->dev;
+	o->dev = r->i.dev;
 	o->offset = r->sector << 9;
-	o->size = r->bytes;
-	o->ret = error ? -5 : r->bytes;
+	o->size = r->i.bytes;
+	o->ret = error ? -5 : r->i.bytes;
 	__builtin_memset(it, 0, sizeof(*it));
 	it->type = IO_ITEM_REQUEST;
-	it->rw = r->rw;
-	it->t = r->t_submit;
+	it->rw = r->i.rw;
+	it->t = r->i.t_submit;
 	it->rq.sector = r->sector;
-	it->bytes = r->bytes;
-	if (r->t_queue > r->t_submit)
-		it->rq.at[IOS_THROTTLED] = r->t_queue;
-	item_complete(it, r, now, error);
+	it->bytes = r->i.bytes;
+	if (r->i.t_queue > r->i.t_submit)
+		it->rq.at[IOS_THROTTLED] = r->i.t_queue;
+	item_complete(it, &r->i, now, error);
 	if (bpf_ringbuf_output(&ring, o, sizeof(*o) - sizeof(o->item) + sizeof(o->item[0]), ring_flags()))
 		lose(LOSS_RING);
 }
@@ -502,7 +499,7 @@ __noinline int link_complete(u32 request, u32 i, u64 now, s32 error)
 	i &= LINKS - 1;
 	it = link_item(&r->link[i]);
 	if (it)
-		item_complete(it, r, now, error);
+		item_complete(it, &r->i, now, error);
 	s = link_slot(&r->link[i]);
 	if (s && (s->flags & IOF_ASYNC) && !s->done)
 		s->done_at = now;
@@ -526,12 +523,12 @@ static __always_inline void request_complete(struct request *rq, s32 error, u32 
 		request_adopt(r, rq);
 	}
 	if (want_links) {
-		vecs_forget((u64)BPF_CORE_READ(rq, bio), r->dev);
+		vecs_forget((u64)BPF_CORE_READ(rq, bio), r->i.dev);
 		loop_forget(r);
 	}
-	if (r->t_submit) {
+	if (r->i.t_submit) {
 		if (r->counted) {
-			device_row_add(r, now, error != 0);
+			device_row_add(&r->i, now, error != 0);
 			if (block_only && want_records)
 				disk_send(r, now, error);
 		}
@@ -541,11 +538,48 @@ static __always_inline void request_complete(struct request *rq, s32 error, u32 
 	r->rq = 0;
 }
 
+/* ---- the summary of --block alone: two hooks, one time stamp to remember, the rest is in the request ---- */
+
+static __always_inline void lean_issue(struct request *rq)
+{
+	u32 i = slot_hash_pointer((u64)rq) & request_mask;
+	struct request_slot *r = bpf_map_lookup_elem(&requests, &i);
+
+	if (!r)
+		return;
+	r->rq = (u64)rq;
+	r->i.t_issue = bpf_ktime_get_ns();
+}
+
+static __always_inline void lean_complete(struct request *rq, s32 error, u32 bytes)
+{
+	u32 i = slot_hash_pointer((u64)rq) & request_mask;
+	struct request_slot *r = bpf_map_lookup_elem(&requests, &i);
+	struct request_info info = {};
+	u64 now;
+
+	if (!r || r->rq != (u64)rq || (bytes < rq->__data_len && !error) || !rq->bio)
+		return;
+	info.dev = request_dev(rq);
+	if (ndevs_want && !filter_dev(info.dev))
+		return;
+	now = bpf_ktime_get_ns();
+	info.t_issue = r->i.t_issue;
+	info.t_submit = rq->start_time_ns;
+	if (!info.t_submit || info.t_submit > info.t_issue)
+		info.t_submit = info.t_issue;
+	info.t_queue = info.t_insert = info.t_submit; /* plug and scheduler are not told apart */
+	info.bytes = rq->__data_len;
+	info.rw = rw_of(rq->cmd_flags);
+	device_row_add(&info, now, error != 0);
+	r->rq = 0;
+}
+
 /* A bio that never became a request: it was a stacked device's, or was refused. */
 static __always_inline void bio_complete(struct bio *bio)
 {
 	struct bio_slot *b = bio_find((u64)bio);
-	struct request_slot r = {};
+	struct request_info r = {};
 	struct io_slot *s;
 	struct io_item *it;
 	u64 now;

@@ -425,8 +425,8 @@ int io_insert(u64 *ctx)
 	if (!ready)
 		return 0;
 	r = request_enter(rq, now);
-	if (r && !r->t_insert)
-		r->t_insert = now;
+	if (r && !r->i.t_insert)
+		r->i.t_insert = now;
 	return 0;
 }
 
@@ -434,17 +434,22 @@ SEC("tp_btf/block_rq_issue")
 int io_issue(u64 *ctx)
 {
 	struct request *rq = CTX_ARG01(ctx, arg_rq_issue);
-	u64 now = bpf_ktime_get_ns();
 	struct request_slot *r;
+	u64 now;
 
 	if (!ready)
 		return 0;
+	if (bios_unseen) {
+		lean_issue(rq);
+		return 0;
+	}
+	now = bpf_ktime_get_ns();
 	r = request_enter(rq, now);
 	if (!r)
 		return 0;
-	if (r->t_issue) /* again, after a requeue: the first attempt's time counts as the device's */
+	if (r->i.t_issue) /* again, after a requeue: the first attempt's time counts as the device's */
 		return 0;
-	r->t_issue = now;
+	r->i.t_issue = now;
 	request_adopt(r, rq);
 	if (want_links)
 		loop_note(r, now);
@@ -458,14 +463,18 @@ int io_requeue(u64 *ctx)
 	struct request_slot *r = request_find((u64)rq);
 
 	if (r)
-		r->flags |= IO_ITEM_REQUEUED;
+		r->i.flags |= IO_ITEM_REQUEUED;
 	return 0;
 }
 
 SEC("tp_btf/block_rq_complete")
 int io_complete(u64 *ctx)
 {
-	if (ready)
+	if (!ready)
+		return 0;
+	if (bios_unseen)
+		lean_complete((struct request *)ctx[0], ctx[1], ctx[2]);
+	else
 		request_complete((struct request *)ctx[0], ctx[1], ctx[2]);
 	return 0;
 }

@@ -102,11 +102,18 @@ struct {
 
 enum { LINKS = 16 };
 
+struct request_info {
+	u64 t_submit, t_queue, t_getrq, t_insert, t_issue;
+	u32 dev, bytes;
+	u8 rw, flags, pad[6];
+};
+
 struct request_slot {
-	u64 rq, claimed, t_submit, t_queue, t_getrq, t_insert, t_issue;
+	u64 rq, claimed;
+	struct request_info i;
 	u64 sector, submitter;
-	u32 dev, bytes, index;           /* index: its own in the map */
-	u8 rw, nlinks, flags, counted;
+	u32 index;                       /* its own in the map */
+	u8 nlinks, counted;
 	struct link link[LINKS];
 };
 
