@@ -2,7 +2,12 @@
 /*
  * Why a task sleeps, from the functions on its kernel stack: data, one place. From the innermost frame
  * outwards, the first line whose symbol matches and whose `with`, if any, is found further out, decides; lines
- * of the same symbol are tried in order. Names are without compiler suffixes. A trailing * matches any rest.
+ * of the same symbol are tried in order. Names are without compiler suffixes. A trailing * matches any rest, a
+ * leading ^ the innermost frame alone.
+ *
+ * The kernel leaves the functions of .sched.text out of the stack of a sleeping task (stack_trace_save_tsk):
+ * schedule, io_schedule, down_write, mutex_lock, wait_for_completion, bit_wait ... are seen only where an
+ * architecture unwinds by itself. So a sleeping lock shows as its caller: the innermost frame says which lock.
  */
 #include "model/stacks.h"
 
@@ -72,7 +77,24 @@ static const struct { const char *symbol, *with, *reason; } table[] = {
 	{ "btrfs_tree_lock*", NULL, "tree lock" },
 	{ "__btrfs_tree_read_lock", NULL, "tree lock" },
 	{ "__btrfs_tree_lock", NULL, "tree lock" },
-	/* locks: what for is said by the caller */
+	/* locks, by their callers: whoever is innermost here sleeps in a lock */
+	{ "^*_buffered_write*", NULL, "inode lock" },
+	{ "^*_file_write_iter", NULL, "inode lock" },
+	{ "^*_file_read_iter", NULL, "inode lock" },
+	{ "^*_dio_write_*", NULL, "inode lock" },
+	{ "^*_dio_read_*", NULL, "inode lock" },
+	{ "^btrfs_direct_write", NULL, "inode lock" },
+	{ "^btrfs_inode_lock", NULL, "inode lock" },
+	{ "^blkdev_write_iter", NULL, "inode lock" },
+	{ "^ext4_map_blocks", NULL, "block map lock" },
+	{ "^ext4_da_*", NULL, "block map lock" },
+	{ "^ext4_truncate*", NULL, "block map lock" },
+	{ "^vfs_write", NULL, "file system frozen" },
+	{ "^do_user_addr_fault", NULL, "mmap lock" },
+	{ "^lock_mm_and_find_vma", NULL, "mmap lock" },
+	{ "^vm_mmap_pgoff", NULL, "mmap lock" },
+	{ "^filemap_fault", NULL, "page-cache invalidation lock" },
+	/* and where the lock's own functions are shown */
 	{ "rwsem_down_*", "filemap_invalidate_lock*", "page-cache invalidation lock" },
 	{ "rwsem_down_*", "mmap_*", "mmap lock" },
 	{ "rwsem_down_*", "do_user_addr_fault", "mmap lock" },
@@ -202,15 +224,45 @@ static bool found_outside(const char *pattern, const char *const *names, unsigne
 	return false;
 }
 
+/* Functions that sleep for any caller. */
+static bool name_is_sleeper(const char *name)
+{
+	static const char *const sleepers[] = { "schedule*", "__schedule", "io_schedule*", "preempt_schedule*",
+		"rwsem_down_*", "down_*", "__down_*", "mutex_lock*", "__mutex_lock*", "rt_mutex_*",
+		"wait_for_completion*", "__wait_for_common", "do_wait_for_common", "bit_wait*", "__wait_on_bit*",
+		"out_of_line_wait_*", "percpu_rwsem_wait", "__percpu_down_read", "__switch_to", "__cond_resched" };
+
+	for (size_t i = 0; i < sizeof(sleepers) / sizeof(sleepers[0]); i++)
+		if (name_matches(sleepers[i], name))
+			return true;
+	return false;
+}
+
+static bool line_matches(size_t line, const char *const *names, unsigned int f, unsigned int n, bool innermost)
+{
+	const char *symbol = table[line].symbol;
+
+	if (*symbol == '^') {
+		if (!innermost)
+			return false;
+		symbol++;
+	}
+	return name_matches(symbol, names[f]) &&
+	       (!table[line].with || found_outside(table[line].with, names, f + 1, n));
+}
+
 const char *reason_of(const char *const *names, unsigned int n)
 {
+	unsigned int innermost = 0;
+
+	while (innermost < n && name_is_sleeper(names[innermost]))
+		innermost++;
 	for (unsigned int f = 0; f < n; f++) {
 		/* the generic sleepers decide only when nothing further out does */
 		if (!strncmp(names[f], "io_schedule", 11))
 			continue;
 		for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
-			if (name_matches(table[i].symbol, names[f]) &&
-			    (!table[i].with || found_outside(table[i].with, names, f + 1, n)))
+			if (line_matches(i, names, f, n, f == innermost))
 				return table[i].reason;
 	}
 	for (unsigned int f = 0; f < n; f++)

@@ -141,7 +141,7 @@ def unknown_stacks(ops):
     stacks = {}
     for o in ops:
         for w in o["waits"]:
-            if w["reason"] in UNKNOWN:
+            if w["reason"].startswith(UNKNOWN):
                 key = o["op"] + ": " + w["reason"] + " < " + " < ".join(w["stack"][:9])
                 stacks[key] = stacks.get(key, 0) + w["ns"]
     return "; ".join(f"{ms(ns)} {key}" for key, ns in sorted(stacks.items(), key=lambda kv: -kv[1])[:3])
@@ -150,11 +150,15 @@ def unknown_stacks(ops):
 UNKNOWN = ("unknown", "not itemised")
 
 
-def known(ops, limit=0.01):
-    """Under 1 % of the time without a name."""
+def unnamed(ops, prefixes=UNKNOWN):
+    return sum(w["ns"] for o in ops for w in o["waits"] if w["reason"].startswith(prefixes))
+
+
+def known(ops, limit=0.01, prefixes=UNKNOWN):
+    """Under 1 % of the time without a name ("unknown (function)" is none)."""
     if not ops:
         raise Wrong("no such operation in the trace")
-    ns = wait(ops, *UNKNOWN)
+    ns = unnamed(ops, prefixes)
     if ns > limit * wall(ops):
         raise Wrong(f"unknown {ns * 100 / wall(ops):.2f} % of the time: {unknown_stacks(ops)}")
     return f"unknown {ns * 100 / wall(ops):.2f} %"

@@ -38,10 +38,9 @@ static __always_inline bool call_begin(struct io_slot *s, struct pt_regs *regs, 
 	u32 fd = sys_descs[nr].fd, fd2 = sys_descs[nr].fd2, size = sys_descs[nr].size, off = sys_descs[nr].offset;
 
 	if (fd < SYS_ARG_NONE) {
-		bool ok = slot_set_file(s, file_of_fd(regs_syscall_arg(regs, fd)));
-		if (!ok && (fd2 >= SYS_ARG_NONE || !slot_set_file(s, file_of_fd(regs_syscall_arg(regs, fd2)))))
-			return false;
-		if (!slot_filter_file(s))
+		bool ok = slot_set_file(s, file_of_fd(regs_syscall_arg(regs, fd))) && slot_filter_file(s);
+		if (!ok && (fd2 >= SYS_ARG_NONE || !slot_set_file(s, file_of_fd(regs_syscall_arg(regs, fd2))) ||
+			    !slot_filter_file(s)))
 			return false;
 		if (s->file_flags & IOF_DIRECT)
 			s->flags |= IOF_DIRECT;
@@ -551,6 +550,22 @@ static __always_inline u64 wait_site(struct task_struct *t, u32 kind)
 	return site;
 }
 
+/* No room for another wait: it goes to an earlier one at the same place. */
+__noinline int wait_merge(u32 index, u64 site, u64 ns)
+{
+	struct io_rec_op *r = bpf_map_lookup_elem(&recs, &index);
+
+	if (!r)
+		return 0;
+	for (u32 i = 0; i < IO_ITEMS; i++) {
+		if (r->item[i].type == IO_ITEM_WAIT && r->item[i].wait.site == site) {
+			r->item[i].wait.ns += ns;
+			return 1;
+		}
+	}
+	return 0;
+}
+
 /* Files a wait that is over: one item of the record, and the sum by reason. */
 static __always_inline void wait_file(struct io_slot *s, u32 index, struct task_struct *t, u64 now)
 {
@@ -575,6 +590,8 @@ static __always_inline void wait_file(struct io_slot *s, u32 index, struct task_
 		it->wait.ns = s->clock.blocked;
 		it->wait.runq = now - s->clock.blocked_at - s->clock.blocked;
 		it->wait.site = site;
+	} else if (want_records && !wait_merge(index, site, s->clock.blocked)) {
+		s->items_lost++;
 	}
 	s->clock.blocked = 0;
 }

@@ -83,7 +83,8 @@ static const struct io_item *wait_ended_by(const struct io_rec_op *rec, const st
 
 	for (unsigned int i = 0; i < rec->nitems && !wait; i++) {
 		const struct io_item *w = &rec->item[i];
-		if (w->type == IO_ITEM_WAIT && w->t <= done && done - w->t <= w->wait.ns)
+		if (w->type == IO_ITEM_WAIT && w->t <= done && done - w->t <= w->wait.ns &&
+		    w->t + w->wait.ns + w->wait.runq <= rec->t + rec->wall)
 			wait = w;
 	}
 	for (unsigned int i = 0; wait && i < rec->nitems; i++) {

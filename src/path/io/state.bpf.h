@@ -344,7 +344,7 @@ static __always_inline struct io_item *item_new(struct io_slot *s, u32 index, u3
 	if (!r)
 		return NULL;
 	if (n >= (type == IO_ITEM_WAIT ? IO_ITEMS : IO_ITEMS - 4)) {
-		s->items_lost++;
+		s->items_lost += type != IO_ITEM_WAIT;
 		return NULL;
 	}
 	s->nitems = n + 1;
