@@ -5,11 +5,13 @@
 SETUP ?= tools/setup
 TESTS ?=
 
-UNIT := $(patsubst %.c,$(O)/%,$(wildcard tests/unit/*.c))
+UNIT  := $(patsubst %.c,$(O)/%,$(wildcard tests/unit/*.c))
+PROGS := $(patsubst %.c,$(O)/%,$(wildcard tests/progs/*.c))
 
 check:
 	@if [ "$$(id -u)" = 0 ]; then $(SETUP) check; else $(SETUP) build && { $(SETUP) check || :; }; fi
 	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory -ks progs || :
 	@O=$(O) tests/run $(TESTS)
 
 # Everything of spoor but main(), so that commands' option tables can be tested too.
@@ -20,8 +22,16 @@ $(UNIT): $(O)/tests/unit/%: tests/unit/%.c $(filter-out %/main.o,$(CMD_OBJ)) $(O
 	@echo "  TEST    $@"
 	@$(CC) $(ALL_CFLAGS) -MMD -MP -o $@ $(filter-out %.h,$^) $(LDFLAGS) -lcmocka -lm $(LDLIBS)
 
+# Loads whose storage behaviour is known, for the truth tests.
+progs: $(PROGS)
+
+$(PROGS): $(O)/tests/progs/%: tests/progs/%.c
+	@mkdir -p $(@D)
+	@echo "  PROG    $@"
+	@$(CC) -std=gnu11 -O2 -D_GNU_SOURCE -MMD -MP -o $@ $< -Wl,--as-needed -luring -laio -lpthread
+
 bpf-objects: $(BPF_OBJ)
 skeletons: $(SKEL)
 
--include $(UNIT:=.d)
-.PHONY: unit bpf-objects skeletons
+-include $(UNIT:=.d) $(PROGS:=.d)
+.PHONY: unit progs bpf-objects skeletons

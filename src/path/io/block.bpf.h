@@ -176,12 +176,29 @@ static __always_inline u64 bio_cgroup(struct bio *bio)
 	return blkg ? BPF_CORE_READ(blkg, blkcg, css.cgroup, kn, id) : 0;
 }
 
+/* Number of the bio's item in the operation's record, 0: no room, or no record. */
+static __always_inline u8 bio_item(struct io_slot *s, u32 index, const struct bio_slot *b, u8 parent)
+{
+	struct io_item *it;
+
+	s->nbios++;
+	it = item_new(s, index, IO_ITEM_REQUEST);
+	if (!it)
+		return 0;
+	it->rw = b->rw;
+	it->parent = parent;
+	it->dev = b->dev;
+	it->t = b->t_submit;
+	it->rq.sector = b->sector;
+	it->bytes = b->bytes;
+	return s->nitems;
+}
+
 static __always_inline struct bio_slot *bio_enter(struct bio *bio, u64 now)
 {
 	u64 vec = (u64)bio->bi_io_vec;
 	struct bio_slot *b;
 	struct io_slot *s, *carrier = NULL;
-	struct io_item *it;
 	struct link l = {};
 	u8 parent = 0;
 	u32 part = 0, dev = bio_dev(bio, &part), opf = bio->bi_opf;
@@ -211,21 +228,11 @@ static __always_inline struct bio_slot *bio_enter(struct bio *bio, u64 now)
 		b->submitter = bpf_get_current_pid_tgid();
 	l.item = 0;
 	if (s) {
-		s->nbios++;
 		if (!s->dev)
 			s->dev = dev;
-		if (want_records && s->kind == IO_WRITEBACK && s->nbios == 1)
+		if (want_records && s->kind == IO_WRITEBACK && !s->nbios)
 			s->cgroup = bio_cgroup(bio);
-		it = item_new(s, l.slot - 1, IO_ITEM_REQUEST);
-		if (it) {
-			l.item = s->nitems;
-			it->rw = b->rw;
-			it->parent = parent;
-			it->dev = dev;
-			it->t = now;
-			it->rq.sector = b->sector;
-			it->bytes = b->bytes;
-		}
+		l.item = bio_item(s, l.slot - 1, b, parent);
 	}
 	b->link = l;
 	if (vec && s && want_links) {
@@ -271,17 +278,11 @@ static __always_inline void bio_split(struct bio *front)
 	s = link_slot(&copy.link);
 	if (!s)
 		return;
-	s->nbios++;
-	it = item_new(s, copy.link.slot - 1, IO_ITEM_REQUEST);
+	b->link.item = bio_item(s, copy.link.slot - 1, b, 0);
+	it = link_item(&b->link);
 	if (!it)
 		return;
-	b->link.item = s->nitems;
-	it->rw = b->rw;
-	it->dev = b->dev;
-	it->t = b->t_submit;
 	it->flags = IO_ITEM_SPLIT;
-	it->rq.sector = b->sector;
-	it->bytes = b->bytes;
 	old = link_item(&copy.link);
 	if (old) {
 		it->parent = old->parent;
