@@ -11,6 +11,7 @@ import fcntl
 import glob
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -22,7 +23,7 @@ DISK = 512 << 20
 LOOP_CLR_FD = 0x4C01
 PR_SET_PDEATHSIG = 1
 RANDREAD = ["--name=randread", "--rw=randread", "--bs=4k", "--ioengine=libaio", "--iodepth=16", "--direct=1"]
-# 12 readers of 1,000 a second each and a writer of 250; each its own part of the same pseudo-random sequence.
+# 12 readers of 1,000 a second each and a writer of 250.
 PACED = """[global]
 filename={dev}
 bs=4k
@@ -142,16 +143,15 @@ class Tracer:
         self.ready_ns = time.monotonic_ns() - t0
 
     def wait_ready(self, deadline):
-        while "epoll" not in read(f"/proc/{self.pid}/wchan") and "ep_poll" not in read(f"/proc/{self.pid}/wchan"):
+        while not re.search("epoll|ep_poll", read(f"/proc/{self.pid}/wchan")):
             if self.proc.poll() is not None or time.monotonic_ns() > deadline:
                 self.fail()
             time.sleep(0.0005)
 
-    def fail(self):
+    def fail(self, what="did not start"):
         self.machine.kill(self.proc)
         self.log.seek(0)
-        raise Failed(f"{' '.join(self.proc.args)} did not start: "
-                     + self.log.read().decode(errors="replace").strip()[-500:])
+        raise Failed(f"{' '.join(self.proc.args)} {what}: " + self.log.read().decode(errors="replace").strip()[-500:])
 
     def stop(self):
         """Ends it as a user would and returns what it wrote (None when nothing was asked of it)."""
@@ -162,10 +162,10 @@ class Tracer:
         try:
             self.proc.wait(60)
         except subprocess.TimeoutExpired:
-            raise Failed(f"{' '.join(self.proc.args)} does not end") from None
+            self.fail("does not end")
         self.machine.forget(self.proc)
         if self.proc.returncode:
-            self.fail()
+            self.fail(f"ended with status {self.proc.returncode}")
         if not self.output:
             return None
         result = SpoorOutput(self.output)
@@ -304,7 +304,7 @@ class Machine:
         time.sleep(seconds)
         percent = busy.percent()
         jobs = self.fio_end(started)
-        return percent, sum(j[d]["total_ios"] * 1000 / max(j["job_runtime"], 1) for j in jobs for d in ("read", "write"))
+        return percent, sum(j["read"]["iops"] + j["write"]["iops"] for j in jobs)
 
 
 def signals_ignore():

@@ -86,6 +86,8 @@ static const struct { const char *symbol, *with, *reason; } table[] = {
 	{ "^btrfs_direct_write", NULL, "inode lock" },
 	{ "^btrfs_inode_lock", NULL, "inode lock" },
 	{ "^blkdev_write_iter", NULL, "inode lock" },
+	{ "^btrfs_log_inode*", NULL, "journal lock" },
+	{ "^start_log_trans", NULL, "journal lock" },
 	{ "^ext4_map_blocks", NULL, "block map lock" },
 	{ "^ext4_da_*", NULL, "block map lock" },
 	{ "^ext4_truncate*", NULL, "block map lock" },

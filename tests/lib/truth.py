@@ -142,9 +142,9 @@ def unknown_stacks(ops):
     for o in ops:
         for w in o["waits"]:
             if w["reason"].startswith(UNKNOWN):
-                key = o["op"] + ": " + w["reason"] + " < " + " < ".join(w["stack"][:9])
+                key = o["op"] + ": " + w["reason"] + " < " + " < ".join(w["stack"][:8])
                 stacks[key] = stacks.get(key, 0) + w["ns"]
-    return "; ".join(f"{ms(ns)} {key}" for key, ns in sorted(stacks.items(), key=lambda kv: -kv[1])[:3])
+    return "; ".join(f"{ms(ns)} {key}" for key, ns in sorted(stacks.items(), key=lambda kv: -kv[1])[:8])
 
 
 UNKNOWN = ("unknown", "not itemised")

@@ -188,7 +188,9 @@ scenario_device_removed() {
 		ops = t.ops("pread64", comm="readers", where=lambda o: "direct" in o["flags"])
 		note(same($trace_rc, 0, "exit status"))
 		note(same(len(ops), t.out["ops"], "reads"), f"failed {t.out['errors']}")
-		holds(t.out["errors"] > 0, "the load saw no error")
+		# 6.12 answers reads of the removed disk with 0, others with an error
+		holds(t.out["errors"] > 0 or t.out["bytes"] < t.out["ops"] * 4096, "the load did not see it go")
+		note(same(sum(o["ret"] for o in ops if o["ret"] > 0), t.out["bytes"], "bytes"))
 		note(same(sum(o["ret"] < 0 for o in ops), t.out["errors"], "failed reads"))
 		note(close(wall(ops), t.out["latency_ns"], "wall", 0.9, 1.001), known(ops), nothing_lost(t))
 	E
@@ -294,8 +296,11 @@ scenario_threads_10000() {
 	verify threads_10000 <<-E
 		r = t.row("$(disk_name "$nb")", op="pread64")
 		note(same(t.out["threads"], 10000, "threads"), same(r["count"], 10000, "reads"), same(r["bytes"], t.out["bytes"], "bytes"))
-		note(as_diskstats(t, disk_change(dir, name, "$(disk_name "$nb")"), "$(disk_name "$nb")"))
-		note(nothing_lost(t), f"trees {len(t.op)}", f"peak {t.cost['rss_peak'] >> 20} MB")
+		bios = t.losses().get("bios: more in flight than there are slots", 0)
+		count = t.rows_of("$(disk_name "$nb")", "read")[0]
+		note(same(count + bios, 10000, f"requests with {bios} lost bios"))
+		holds(t.lost["total"] == bios, f"lost {t.losses()}")
+		note(f"trees {len(t.op)}", f"peak {t.cost['rss_peak'] >> 20} MB")
 	E
 }
 
@@ -421,7 +426,8 @@ scenario_inode_lock() {
 			ops = t.ops("pwrite64", comm="waiter")
 			note(same(len(ops), t.out["waiter_ops"], "writes"), close(wall(ops), t.out["waiter_ns"], "wall", 0.9, 1.001))
 			holds(t.out["waiter_ns"] > 15 * 5e6, "no contention: " + where_it_went(ops))
-			note(at_least(wait(ops, "inode lock"), t.out["waiter_ns"], "wait inode lock", ops))
+			injected = t.out["waiter_ns"] - part(ops, "cpu", "irq", "softirq", "runq")
+			note(at_least(wait(ops, "inode lock"), injected, "wait inode lock", ops))
 			note(known(ops), "all: " + known(t.op), nothing_lost(t))
 		E
 		lib_cleanup
@@ -502,12 +508,47 @@ scenario_io_uring() {
 scenario_io_uring_workers() { asynchronous io_uring_workers 120 "io_uring read" "$progs/uring_rw" -a -d 8 -n 120 r; }
 scenario_io_uring_sqpoll() { asynchronous io_uring_sqpoll 120 "io_uring read" "$progs/uring_rw" -s -d 8 -n 120 r; }
 
+# Not a check of a cause: many code paths of a file system over a slow device, to see which stacks have no name yet.
+# Run it by name.
+scenario_survey() {
+	local nb dm fs i
+	for fs in ext4 xfs btrfs; do
+		nb=$(mk_null_blk nb0 0 64 0) && dm=$(mk_dm_delay slow "$nb" 4 4) && mkfs_mount $fs "$dm" /tmp/mnt || return
+		trace_begin survey_$fs || return
+		fio --directory=/tmp/mnt --size=8m --runtime=6 --time_based --bsrange=4k-256k --output=/dev/null \
+			--name=buffered --rw=randrw --ioengine=psync --fsync=8 --name=direct --rw=randrw --direct=1 --ioengine=psync \
+			--name=shared1 --filename=shared --rw=randrw --ioengine=psync --name=shared2 --filename=shared --rw=randrw \
+			--direct=1 --ioengine=psync --fdatasync=4 --name=mapped --rw=randrw --ioengine=mmap --fsync=16 \
+			--name=uring --rw=randrw --ioengine=io_uring --iodepth=8 --fsync=16 &
+		for i in 1 2 3 4 5; do
+			mkdir /tmp/mnt/d$i
+			dd if=/dev/zero of=/tmp/mnt/d$i/f bs=256k count=16 conv=fsync 2>/dev/null
+			cp --sparse=never /tmp/mnt/d$i/f /tmp/mnt/d$i/g
+			sync -f /tmp/mnt
+			truncate -s 4096 /tmp/mnt/d$i/g
+			rm -rf /tmp/mnt/d$((i - 1))
+		done
+		wait %2 2>/dev/null || wait $!
+		trace_end survey_$fs
+		verify survey_$fs <<-'E'
+			ops = [o for o in t.op if o["dev"].startswith(("dm-", "0:", "nb", "/tmp", "btrfs")) or "/mnt" in o["file"] or o["op"].startswith(("writeback", "journal"))]
+			kinds = {}
+			for o in ops: kinds.setdefault(o["op"], []).append(o)
+			note(", ".join(f"{k} {len(v)}: {unnamed(v) * 100 / wall(v):.2f} %" for k, v in sorted(kinds.items())))
+			note(str(reasons(ops)), unknown_stacks(ops), f"lost {t.losses()}")
+			print(unknown_stacks(t.op), file=sys.stderr)
+			known(ops)
+		E
+		lib_cleanup
+	done
+}
+
 scenarios=(dm_delay null_blk request_tag runq_busy runq_cpu_max softirq journal io_max dirty_throttle inode_lock cache_hit
 	merged dm_loop_ext4 drivers libaio io_uring io_uring_workers io_uring_sqpoll faults fsync_ext4 fsync_xfs fsync_btrfs
 	errors killed device_removed hotplug threads_10000)
 
 # every scenario leaves the machine as it was
-for s in "${scenarios[@]}"; do
+for s in "${scenarios[@]}" survey; do
 	eval "inner_$(declare -f "scenario_$s")"
 	eval "scenario_$s() { inner_scenario_$s; lib_cleanup; }"
 done

@@ -577,11 +577,14 @@ static __always_inline void wait_file(struct io_slot *s, u32 index, struct task_
 	/* Whether it is on a device asked for may be known only later; what it waited before that has no reason. */
 	if (!ndevs_want || s->matched) {
 		sum = bpf_map_lookup_elem(&waits, &key);
+		if (!sum && bpf_map_update_elem(&waits, &key, &one, BPF_NOEXIST)) {
+			sum = bpf_map_lookup_elem(&waits, &key); /* another CPU was first */
+			if (!sum)
+				lose(LOSS_ITEM);
+		}
 		if (sum) {
 			__sync_fetch_and_add(&sum->ns, one.ns);
 			__sync_fetch_and_add(&sum->count, 1);
-		} else if (bpf_map_update_elem(&waits, &key, &one, BPF_NOEXIST)) {
-			lose(LOSS_ITEM);
 		}
 	}
 	it = item_new(s, index, IO_ITEM_WAIT);

@@ -343,7 +343,7 @@ static int set_sizes(struct io_state *st)
 {
 	struct io_bpf__rodata *ro = st->skel->rodata;
 	const struct io_opts *o = &st->opts;
-	unsigned int sync = o->max_inflight, async = 8192, n;
+	unsigned int sync = o->max_inflight, async = 8192, bios, n;
 
 	if (!sync)
 		sync = threads_count() * 2 < 8192 ? 8192 : threads_count() * 2;
@@ -355,11 +355,13 @@ static int set_sizes(struct io_state *st)
 	n = sync + async;
 	ro->sync_mask = sync - 1;
 	ro->async_mask = async - 1;
-	ro->bio_mask = ro->request_mask = 8191;
+	bios = sync > 8192 ? sync : 8192;
+	ro->bio_mask = bios - 1;
+	ro->request_mask = 8191;
 	bpf_map__set_max_entries(st->skel->maps.slots, n);
 	bpf_map__set_max_entries(st->skel->maps.recs, o->records && !o->block_only ? n : 1);
-	bpf_map__set_max_entries(st->skel->maps.bios, 8192);
-	bpf_map__set_max_entries(st->skel->maps.vecs, 8192);
+	bpf_map__set_max_entries(st->skel->maps.bios, bios);
+	bpf_map__set_max_entries(st->skel->maps.vecs, bios);
 	bpf_map__set_max_entries(st->skel->maps.requests, 8192);
 	n = o->ring_bytes ? pow2_at_least(o->ring_bytes) : o->records ? 8 << 20 : 4096;
 	bpf_map__set_max_entries(st->skel->maps.ring, n);

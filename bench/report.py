@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Figures as tables, on the terminal and in docs/benchmarks.md."""
+import re
+import statistics
+
+BEGIN, END = "<!-- bench/run writes from here -->", "<!-- to here -->"
+
+
+def median(values):
+    return statistics.median(values) if values else float("nan")
+
+
+def spread(values, form="{:.1f}"):
+    """"median (min–max)"; one value alone has no spread."""
+    values = list(values)
+    if not values:
+        return "-"
+    m = form.format(median(values))
+    return m if len(values) == 1 else f"{m} ({form.format(min(values))}–{form.format(max(values))})"
+
+
+def count(n):
+    return f"{n:,.0f}"
+
+
+def verdict(ok):
+    return "met" if ok else "not met"
+
+
+class Table:
+    def __init__(self, title, *columns):
+        self.title, self.columns, self.rows, self.notes = title, columns, [], []
+
+    def row(self, *cells):
+        self.rows.append([str(c) for c in cells])
+
+    def note(self, text):
+        self.notes.append(text)
+
+    def text(self):
+        plain = [[c.replace("`", "") for c in r] for r in [list(self.columns), *self.rows]]
+        width = [max(len(r[i]) for r in plain) for i in range(len(self.columns))]
+        lines = ["  ".join(c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(r, width))).rstrip()
+                 for r in plain]
+        return "\n".join(["", self.title, *lines, *self.notes])
+
+    def markdown(self):
+        lines = [self.columns, ["---"] + ["---:"] * (len(self.columns) - 1), *self.rows]
+        notes = [x for n in self.notes for x in ("", n)]
+        return "\n".join([f"## {self.title}", "", *("| " + " | ".join(r) + " |" for r in lines), *notes, ""])
+
+
+def write(path, text):
+    """Replaces what is between the markers of the page."""
+    with open(path, encoding="utf-8") as f:
+        page = f.read()
+    if page.count(BEGIN) != 1 or page.count(END) != 1:
+        raise ValueError(f"{path} has not the two lines that mark the bench's part:\n{BEGIN}\n{END}")
+    page = re.sub(re.escape(BEGIN) + ".*" + re.escape(END), lambda m: f"{BEGIN}\n\n{text}\n{END}", page, flags=re.S)
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(page)

@@ -1,0 +1,353 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Bad input and bad days of `spoor io` on the running kernel: each gets a clear message or a correct result, and
+# nothing stays attached. Root. Prints "ok|not ok|skip WHAT DETAIL" a line.
+#
+# usage: tests/native/badinput.sh [PATTERN]      only the cases whose function names match
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+spoor=${SPOOR:-$PWD/${O:-out}/spoor}
+python=${PYTHON:-python3}
+failed=0
+ok() { echo "ok $*"; }
+skip() { echo "skip $*"; }
+not_ok() {
+	echo "not ok $*"
+	failed=1
+	head -c 1500 "$tmp/out" "$tmp/err" 2>/dev/null | sed 's/^/  /'
+}
+# result WHAT DETAIL COMMAND...: ok if the command succeeds
+result() { what="$1: $2"; shift 2; if "$@"; then ok "$what"; else not_ok "$what (failed: $*)"; fi; }
+
+[ "$(id -u)" = 0 ] || { echo "needs root"; exit 77; }
+[ -x "$spoor" ] || { echo "no $spoor: make first"; exit 1; }
+tmp=$(mktemp -d /dev/shm/spoor-bad.XXXXXX)
+loops=() started=()
+clean_up() {
+	trap '' INT TERM
+	kill -KILL ${started+"${started[@]}"} 2>/dev/null
+	wait
+	grep " $tmp/" /proc/mounts | cut -d' ' -f2 | xargs -r umount
+	for d in ${loops+"${loops[@]}"}; do losetup -d "$d"; done
+	rm -rf "$tmp"
+}
+trap clean_up EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# A loop device over a file in memory -> $dev
+make_loop() { # FILE SIZE
+	truncate -s "$2" "$1"
+	dev=$(losetup --show -f "$1") || exit 1
+	loops+=("$dev")
+}
+# Direct reads of $dev until the number is reached; fio's own count -> $fio_ios
+fio_reads() { # COUNT [OPTION...]
+	local n=$1
+	shift
+	fio --name=reads --filename="$dev" --rw=randread --bs=4k --direct=1 --ioengine=libaio --iodepth=16 --norandommap \
+		--io_size=$((n * 4))k --size=64m --output-format=json --output="$tmp/fio.json" "$@" || return
+	fio_ios=$(jq '.jobs[0].read.total_ios' "$tmp/fio.json")
+}
+
+# spoor in the background, output in $tmp/out and err; back when it is attached, which it shows by giving up
+# privileges -> $pid
+start() {
+	local full i
+	full=$(sed -n 's/^CapEff:\s*//p' /proc/self/status)
+	"$spoor" "$@" >"$tmp/out" 2>"$tmp/err" &
+	pid=$!
+	started+=("$pid")
+	for ((i = 0; i < 100; i++)); do
+		sleep 0.05
+		grep -q "^CapEff:\s*$full" "/proc/$pid/status" 2>/dev/null || return 0
+	done
+	not_ok "start: spoor $* was not attached after 5 s"
+}
+finish() { kill "-${1:-INT}" "$pid" 2>/dev/null; wait "$pid"; rc=$?; }
+
+# Exit status, empty stdout, and a message on stderr that says it: within a few seconds.
+refused() { # WHAT STATUS PATTERN OPTION...
+	local what=$1 want=$2 pattern=$3
+	shift 3
+	timeout -s KILL 10 "$spoor" "$@" >"$tmp/out" 2>"$tmp/err"
+	rc=$?
+	if [ $rc = "$want" ] && [ ! -s "$tmp/out" ] && grep -qE "$pattern" "$tmp/err"; then
+		ok "$what: $(head -n 1 "$tmp/err")"
+	else
+		not_ok "$what: status $rc, wanted $want and a message like '$pattern'"
+	fi
+}
+
+summary() { jq -s "[.[] | select(.type == \"summary\" and (.interval | not))][0] | $1" "${2:-$tmp/out}"; }
+lost() { jq -s "[.[] | select(.type == \"lost\")][0] | $1" "${2:-$tmp/out}"; }
+reads_counted() { summary "[.rows[] | select(.row == \"op\" and .op == \"libaio read\") | .count] | add" "$@"; }
+valid() { "$python" tests/lib/validate_json.py ${2+"$2"} <"$1" >"$tmp/valid" || { cat "$tmp/valid"; return 1; }; }
+
+# ---- what was typed ----
+
+case_input() {
+	refused "no command" 2 "Usage: spoor"
+	refused "unknown command" 2 "did you mean 'io'" oi
+	refused "unknown option" 2 "did you mean.*slower" io --slwer 5ms
+	refused "an argument too much" 2 "." io 5ms
+	refused "unknown unit" 2 "5parsec" io --slower 5parsec
+	refused "unknown unit of -D" 2 "10x" io -D 10x
+	refused "a negative time" 2 "." io -D -5
+	refused "unknown device" 1 "loop99" io -d loop99
+	refused "unknown device number" 1 "998:7" io -d 998:7
+	refused "a device that is a file" 1 "not a block device" io -d /etc/passwd
+	refused "a device that is a character device" 1 "not a block device" io -d /dev/null
+	refused "unknown pid" 2 "no process 4194303" io -p 4194303
+	refused "a pid that is a word" 2 "not a process id" io -p init
+	refused "unknown thread" 2 "no thread 4194303" io -t 4194303
+	refused "unknown cgroup" 1 "no/such" io -c /no/such
+	refused "a cgroup that is a file" 1 "." io -c /etc/passwd
+	refused "unknown container" 1 "deadbeef1234" io --container deadbeef1234
+	refused "unknown kind of operation" 2 "did you mean 'reads'" io --op raeds
+	refused "unknown file" 1 "/no/such" io --file /no/such
+	refused "a comm that is too long" 2 "15" io -n a-name-of-more-than-15-bytes
+	refused "an output that cannot be written" 1 "/no/such/dir" io -D 0.1 -o /no/such/dir/x
+	refused "a command that is not there" 127 "/no/such/program" io -q -- /no/such/program
+	refused "a command that is not a program" 126 "passwd" io -q -- /etc/passwd
+	refused "nothing after --" 2 "command" io --
+}
+
+case_empty_result() {
+	"$spoor" io -D 0.3s -n no-such-name >"$tmp/out" 2>"$tmp/err"
+	result "empty filter result" "$(head -n 1 "$tmp/out")" test $? = 0 -a -s "$tmp/out"
+	"$spoor" io -D 0.3s -n no-such-name --each --json >"$tmp/out" 2>"$tmp/err"
+	result "empty filter result, JSON" "no rows, valid" test $? = 0 -a "$(summary '.rows | length')" = 0
+	result "empty filter result, JSON" "valid" valid "$tmp/out"
+}
+
+case_command_status() {
+	"$spoor" io -- sh -c 'exit 3' >"$tmp/out" 2>"$tmp/err"
+	result "the command's exit status is spoor's" 3 test $? = 3
+	"$spoor" io -- sh -c 'kill -9 $$' >"$tmp/out" 2>"$tmp/err"
+	result "the command was killed" 137 test $? = 137
+}
+
+# ---- what the machine lacks ----
+
+case_no_root() {
+	chmod 711 "$tmp"
+	setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all "$spoor" io -D 1 >"$tmp/out" 2>"$tmp/err"
+	rc=$?
+	result "no root" "$(head -n 1 "$tmp/err")" test $rc = 1 -a ! -s "$tmp/out"
+	result "no root" "the message says root" grep -q root "$tmp/err"
+	setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all "$spoor" doctor >"$tmp/out" 2>"$tmp/err"
+	result "doctor without root" "fails and says why" test $? != 0 -a -s "$tmp/out"
+	setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all "$spoor" io --help >"$tmp/out" 2>"$tmp/err"
+	result "--help without root" "$(head -n 1 "$tmp/out")" test $? = 0
+}
+
+case_no_tracefs() {
+	unshare -m sh -c 'umount -a -t tracefs; umount -l /sys/kernel/debug 2>/dev/null; umount -l /sys/kernel/tracing 2>/dev/null
+		grep -q "tracefs\|debugfs" /proc/mounts && exit 99
+		exec "$@"' sh "$spoor" io --json -- dd if="$dev" of=/dev/null bs=4k count=10 iflag=direct \
+		>"$tmp/out" 2>"$tmp/err"
+	rc=$?
+	n=$(summary '[.rows[] | select(.row == "op" and .op == "read") | .count] | add')
+	result "tracefs not mounted" "status $rc, $n of 10 reads counted" test $rc = 0 -a "${n:-0}" -ge 10
+}
+
+case_no_btf() {
+	unshare -m sh -c 'mount -t tmpfs none /sys/kernel/btf && exec "$@"' sh "$spoor" io -D 0.3 >"$tmp/out" 2>"$tmp/err"
+	rc=$?
+	result "no BTF" "status $rc: $(head -n 1 "$tmp/err")" test $rc = 1
+	result "no BTF" "the message says BTF" grep -qi btf "$tmp/err"
+}
+
+case_few_descriptors() {
+	(ulimit -n 24; exec "$spoor" io -D 0.3) >"$tmp/out" 2>"$tmp/err"
+	rc=$?
+	result "24 file descriptors" "status $rc: $(head -n 1 "$tmp/err")" test $rc = 1 -a -s "$tmp/err"
+}
+
+# ---- days ----
+
+case_two_at_once() {
+	start io --json -d "$dev"
+	local first=$pid
+	"$spoor" io --json -d "$dev" --each >"$tmp/out2" 2>"$tmp/err2" &
+	local second=$!
+	started+=("$second")
+	sleep 1.5
+	fio_reads 50000
+	kill -INT "$first" "$second"
+	wait "$first" && wait "$second"
+	rc=$?
+	local a b
+	a=$(reads_counted) b=$(reads_counted "$tmp/out2")
+	result "two at once" "status $rc, fio $fio_ios, they $a and $b" test $rc = 0 -a "$a" = "$fio_ios" -a "$b" = "$fio_ios"
+	valid "$tmp/out"; result "two at once" "first: valid JSON" test $? = 0
+	valid "$tmp/out2"; result "two at once" "second: valid JSON" test $? = 0
+}
+
+case_process_killed() {
+	start io --json --each -d "$dev"
+	fio --name=k --filename="$dev" --rw=randrw --bs=64k --direct=1 --ioengine=libaio --iodepth=32 --size=64m --time_based \
+		--runtime=20 --output=/dev/null --thread --numjobs=2 &
+	local victim=$!
+	sleep 0.7
+	kill -KILL $victim
+	wait $victim 2>/dev/null
+	finish
+	result "process killed in the middle" "status $rc" test $rc = 0
+	valid "$tmp/out"; result "process killed in the middle" "$(cat "$tmp/valid")" test $? = 0
+	result "process killed in the middle" "it had operations" test "$(summary '[.rows[].count] | add')" -gt 0
+	# nothing of it stays: the next run starts clean
+	"$spoor" io --json -D 0.3 -d "$dev" >"$tmp/out" 2>"$tmp/err"
+	result "process killed: the next run is empty" "$(summary '.rows | length') rows" test "$(summary '.rows | length')" = 0
+}
+
+case_ring_full() {
+	start io --json --each -d "$dev"
+	kill -STOP "$pid"
+	fio_reads 400000
+	kill -CONT "$pid"
+	finish
+	local counted n printed
+	counted=$(reads_counted) n=$(lost '[.causes[] | select(.why | test("ring")) | .n] | add')
+	printed=$(grep -c '"type":"op","op":"libaio read"' "$tmp/out")
+	result "ring full: losses are counted" "$n lost" test $rc = 0 -a "${n:-0}" -gt 0
+	result "ring full: the summary is exact" "fio $fio_ios, spoor $counted" test "$counted" = "$fio_ios"
+	result "ring full: printed + lost = all" "$printed + $n" test $((printed + n)) = "$fio_ios"
+	valid "$tmp/out"; result "ring full: valid JSON" "$(tail -n 1 "$tmp/valid")" test $? = 0
+}
+
+case_io_error() {
+	mkdir "$tmp/small"
+	mount -t tmpfs -o size=1m none "$tmp/small" || { skip "I/O error: no tmpfs"; return; }
+	local before=$dev
+	make_loop "$tmp/small/file" 16m
+	"$spoor" io --json --errors -d "$dev" -- dd if=/dev/zero of="$dev" bs=256k count=32 oflag=direct >"$tmp/out" 2>"$tmp/err"
+	local n
+	n=$(grep -c '"type":"op".*"ret":-\(5\|28\)' "$tmp/out")
+	result "I/O error" "$n operations with EIO or ENOSPC" test "$n" -ge 1
+	n=$(summary '[.rows[] | select(.row == "device") | .errors] | add')
+	result "I/O error" "$n failed requests in the device's row" test "${n:-0}" -ge 1
+	dev=$before
+}
+
+case_output() {
+	for how in "" --each --json; do
+		timeout -s KILL 20 "$spoor" io -D 1 $how >/dev/full 2>"$tmp/err"
+		rc=$?
+		result "stdout is full ${how:-(summary)}" "status $rc: $(head -n 1 "$tmp/err")" test $rc = 1 -a -s "$tmp/err"
+		timeout -s KILL 20 "$spoor" io -D 1 $how >&- 2>"$tmp/err"
+		rc=$?
+		result "stdout is closed ${how:-(summary)}" "status $rc: $(head -n 1 "$tmp/err")" test $rc = 1 -a -s "$tmp/err"
+	done
+	timeout -s KILL 20 "$spoor" io -D 0.5 -o /dev/full >"$tmp/out" 2>"$tmp/err"
+	rc=$?
+	result "-o /dev/full" "status $rc: $(head -n 1 "$tmp/err")" test $rc = 1 -a -s "$tmp/err"
+	# the reader goes away: soon, and without complaint
+	while :; do dd if="$dev" of=/dev/null bs=4k count=100 iflag=direct 2>/dev/null; done &
+	local load=$!
+	started+=("$load")
+	for how in --each --json "-i 0.2s"; do
+		local t0=$SECONDS
+		timeout -s KILL 30 bash -c '"$1" io -D 25 ${@:2} 2>"$TMP_ERR" | head -n 1 >/dev/null; exit ${PIPESTATUS[0]}' sh \
+			"$spoor" $how --slower 1us
+		rc=$?
+		result "| head -1 with $how" "status $rc after $((SECONDS - t0)) s" test $rc = 0 -a $((SECONDS - t0)) -lt 5
+		result "| head -1 with $how" "no complaint" test ! -s "$tmp/err"
+	done
+	kill $load; wait $load 2>/dev/null
+}
+
+# Programs, maps and links of the process, by id: others may be tracing at the same time.
+bpf_ids() {
+	sed -n 's/^\(prog_id\|map_id\|link_id\):\s*/\1 /p' "/proc/$1"/fdinfo/* 2>/dev/null | sort -u
+}
+bpf_left() { # of the ids on stdin
+	while read -r kind id; do bpftool "${kind%_id}" show id "$id" 2>/dev/null | head -n 1; done
+}
+case_signals() {
+	for sig in INT TERM HUP KILL; do
+		for how in "-d $dev" --each; do
+			start io $how
+			bpf_ids "$pid" >"$tmp/ids"
+			fio_reads 2000
+			finish $sig
+			local want=0
+			[ $sig != KILL ] || want=137
+			result "SIG$sig with $how" "status $rc" test $rc = $want
+			[ $sig = KILL ] || result "SIG$sig with $how" "the summary comes" grep -q "^lost: " "$tmp/out"
+			# the kernel frees them after a grace period
+			for _ in {1..40}; do bpf_left <"$tmp/ids" >"$tmp/left"; [ -s "$tmp/left" ] || break; sleep 0.1; done
+			result "SIG$sig with $how" "$(wc -l <"$tmp/ids") programs, maps and links, none left" test ! -s "$tmp/left"
+		done
+	done
+	result "signals" "nothing pinned in /sys/fs/bpf" test -z "$(find /sys/fs/bpf -mindepth 1 2>/dev/null)"
+}
+
+# Whenever the signal comes: spoor ends, the command does not run on its own.
+case_interrupted_early() {
+	local bad=0 delay t0
+	for delay in 0.00 0.01 0.02 0.04 0.06 0.08 0.10 0.12 0.15 0.20 0.25 0.30; do
+		"$spoor" io -- sleep 31.4159 >"$tmp/out" 2>"$tmp/err" &
+		pid=$!
+		started+=("$pid")
+		sleep $delay
+		t0=$SECONDS
+		kill -TERM $pid
+		wait $pid
+		rc=$?
+		if [ $((SECONDS - t0)) -gt 2 ]; then echo "  after $delay s: took $((SECONDS - t0)) s"; bad=1; fi
+		pkill -f '^sleep 31\.4159$' && [ $delay = 0.00 ] && { echo "  after $delay s: the command was running"; bad=1; }
+	done
+	result "SIGTERM at twelve moments of the start" "ends within 2 s" test $bad = 0
+}
+
+case_terminal() {
+	cat >"$tmp/pty.py" <<-'E'
+		import fcntl, os, pty, re, struct, sys, termios, time, unicodedata
+		def resize(fd, columns):
+		    fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+		pid, fd = pty.fork()
+		if not pid:
+		    os.environ["TERM"] = "xterm"
+		    os.execv(sys.argv[1], sys.argv[1:])
+		resize(fd, 150)
+		seen, start, sizes = b"", time.time(), [(1.2, 90), (2.2, 150)]
+		while True:
+		    if sizes and time.time() - start > sizes[0][0]:
+		        resize(fd, sizes.pop(0)[1])
+		        seen += b"<<resized>>"
+		    try:
+		        data = os.read(fd, 65536)
+		    except OSError:
+		        break
+		    if not data:
+		        break
+		    seen += data
+		status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+		parts = re.sub(rb"\x1b\[[0-9;]*[A-Za-z]", b"", seen).decode("utf-8", "replace").split("<<resized>>")
+		def widest(text):
+		    return max([0] + [sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in line)
+		                      for line in text.replace("\r", "").split("\n")[1:]])
+		print(status, *map(widest, parts))
+	E
+	while :; do dd if="$dev" of=/dev/null bs=4k count=100 iflag=direct 2>/dev/null; done &
+	local load=$!
+	started+=("$load")
+	LC_ALL=C.UTF-8 "$python" "$tmp/pty.py" "$spoor" io -i 0.3s -D 3.5s >"$tmp/out" 2>"$tmp/err"
+	kill $load; wait $load 2>/dev/null
+	local status wide narrow again
+	read -r status wide narrow again <"$tmp/out"
+	result "terminal resized 150 -> 90 -> 150" "status $status, widest lines $wide, $narrow, $again" \
+		test "$status" = 0 -a "$wide" -le 150 -a "$narrow" -le 90 -a "$narrow" -gt 0 -a "$again" -le 150
+}
+
+make_loop "$tmp/disk" 64m
+export TMP_ERR=$tmp/err
+: >"$tmp/out" >"$tmp/err"
+for c in $(declare -F | sed -n 's/^declare -f \(case_.*\)/\1/p'); do
+	[[ $c == *${1:-}* ]] || continue
+	$c
+done
+exit $failed
