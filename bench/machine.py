@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """What the bench does to the machine: processes, a loop device, fio, and what /proc says of them.
 
-Everything made here goes away with the Machine, and what could be made so goes away with the process, even when it
-is killed: the loop device (it clears itself when its last user closes it), its file (unlinked), the measuring of BPF
-run time (a file descriptor) and the children.
+Everything made here goes away with the Machine. What could be made so goes away with the process, even when that is
+killed: the loop device (it clears itself when its last user closes it), its file (unlinked), the measuring of BPF run
+time (a file descriptor) and the children; a killed bench leaves a directory of small files in /dev/shm.
 """
 import contextlib
 import ctypes
@@ -22,7 +22,8 @@ SHM = "/dev/shm"
 DISK = 512 << 20
 LOOP_CLR_FD = 0x4C01
 PR_SET_PDEATHSIG = 1
-RANDREAD = ["--name=randread", "--rw=randread", "--bs=4k", "--ioengine=libaio", "--iodepth=16", "--direct=1"]
+# --thread: as a process of its own, fio's job would outlive a killed fio.
+RANDREAD = ["--name=randread", "--rw=randread", "--bs=4k", "--ioengine=libaio", "--iodepth=16", "--direct=1", "--thread"]
 # 12 readers of 1,000 a second each and a writer of 250.
 PACED = """[global]
 filename={dev}
@@ -67,8 +68,7 @@ def die_with_parent():
 
 
 def tool(name):
-    path = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin:/usr/bin")
-    return path and os.path.realpath(path)
+    return shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin:/usr/bin:/bin")
 
 
 def run(*argv):
@@ -209,19 +209,25 @@ class Machine:
     def __init__(self):
         self.stack = contextlib.ExitStack()
         self.children = []
-        self.dir = self.dev = self.helper = self.empty_object = None
+        self.dir = self.dev = self.fio_path = self.helper = self.empty_object = None
 
     def __enter__(self):
-        self.stack.callback(self.kill_all)
-        self.dir = tempfile.mkdtemp(prefix="spoor-bench.", dir=SHM)
-        self.stack.callback(shutil.rmtree, self.dir, ignore_errors=True)
-        self.fio_path = tool("fio") or self.missing("fio")
-        self.make_disk(tool("losetup") or self.missing("losetup"))
+        try:
+            self.dir = tempfile.mkdtemp(prefix="spoor-bench.", dir=SHM)
+            self.fio_path = tool("fio") or self.missing("fio")
+            self.make_disk(tool("losetup") or self.missing("losetup"))
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *exc):
         signals_ignore()
+        for proc in list(self.children):
+            self.kill(proc)
         self.stack.close()
+        if self.dir:
+            shutil.rmtree(self.dir, ignore_errors=True)
 
     @staticmethod
     def missing(name):
@@ -240,10 +246,11 @@ class Machine:
         spare = os.open(self.dev, os.O_RDONLY) # two users: clearing waits for the last one's close
         fcntl.ioctl(spare, LOOP_CLR_FD)
         os.close(spare)
+        os.unlink(path)
 
     @staticmethod
     def detach(losetup, path):
-        """Only if it is still there: asked by file, for the signal may have come before we knew the device."""
+        """When a signal came before we knew the device, or made it clear itself: it is asked for by its file."""
         for dev in run(losetup, "-n", "-O", "NAME", "-j", path).split():
             run(losetup, "-d", dev)
 
@@ -261,10 +268,6 @@ class Machine:
             proc.kill()
             proc.wait()
         self.forget(proc)
-
-    def kill_all(self):
-        for proc in list(self.children):
-            self.kill(proc)
 
     def measure_bpf(self):
         """The kernel measures BPF run time until the returned tracer is stopped."""

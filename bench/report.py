@@ -11,25 +11,26 @@ def median(values):
 
 
 def spread(values, form="{:.1f}"):
-    """"median (min–max)"; one value alone has no spread."""
+    """median (min to max); one value alone has no spread."""
     values = list(values)
     if not values:
         return "-"
     m = form.format(median(values))
-    return m if len(values) == 1 else f"{m} ({form.format(min(values))}–{form.format(max(values))})"
+    return m if len(values) == 1 else f"{m} ({form.format(min(values))} to {form.format(max(values))})"
 
 
 def count(n):
     return f"{n:,.0f}"
 
 
-def verdict(ok):
-    return "met" if ok else "not met"
+def verdict(value, goal, noise=0.0):
+    """A value closer to its goal than the noise says little: then it says so."""
+    return ("met" if value <= goal else "not met") + (" (within noise)" if abs(value - goal) < noise else "")
 
 
 class Table:
-    def __init__(self, title, *columns):
-        self.title, self.columns, self.rows, self.notes = title, columns, [], []
+    def __init__(self, title, *columns, left=1):
+        self.title, self.columns, self.left, self.rows, self.notes = title, columns, left, [], []
 
     def row(self, *cells):
         self.rows.append([str(c) for c in cells])
@@ -40,12 +41,12 @@ class Table:
     def text(self):
         plain = [[c.replace("`", "") for c in r] for r in [list(self.columns), *self.rows]]
         width = [max(len(r[i]) for r in plain) for i in range(len(self.columns))]
-        lines = ["  ".join(c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(r, width))).rstrip()
-                 for r in plain]
+        lines = ["  ".join(c.ljust(w) if i < self.left else c.rjust(w)
+                           for i, (c, w) in enumerate(zip(r, width))).rstrip() for r in plain]
         return "\n".join(["", self.title, *lines, *self.notes])
 
     def markdown(self):
-        lines = [self.columns, ["---"] + ["---:"] * (len(self.columns) - 1), *self.rows]
+        lines = [self.columns, ["---"] * self.left + ["---:"] * (len(self.columns) - self.left), *self.rows]
         notes = [x for n in self.notes for x in ("", n)]
         return "\n".join([f"## {self.title}", "", *("| " + " | ".join(r) + " |" for r in lines), *notes, ""])
 

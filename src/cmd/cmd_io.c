@@ -15,7 +15,13 @@
 #include "model/session.h"
 #include "path/io/io_source.h"
 
-static volatile sig_atomic_t stop_asked;
+static volatile sig_atomic_t stop_asked, resized;
+
+static void on_resize(int sig)
+{
+	(void)sig;
+	resized = 1;
+}
 
 static void on_signal(int sig)
 {
@@ -31,16 +37,21 @@ static void signals_catch(void)
 
 	for (size_t i = 0; i < sizeof(sigs) / sizeof(sigs[0]); i++)
 		sigaction(sigs[i], &sa, NULL);
+	sa = (struct sigaction){ .sa_handler = on_resize, .sa_flags = (int)SA_RESTART };
+	sigaction(SIGWINCH, &sa, NULL);
 }
 
 /* ---- `-- CMD`: the child waits for a byte until everything is attached ---- */
 
 struct child {
-	pid_t pid;
+	pid_t pid;                /* 0: none */
 	int go;                   /* write end; closing it without a byte makes the child give up */
 	bool reaped;
 	int status;
 };
+
+/* What the session's callbacks need. */
+struct io_run { struct child child; struct session session; FILE *out; };
 
 static void child_main(char **argv, int go)
 {
@@ -75,9 +86,9 @@ static int child_start(struct child *c, char **argv)
 	return 0;
 }
 
-static int child_go(void *ctx)
+static int run_attached(void *ctx)
 {
-	struct child *c = ctx;
+	struct child *c = &((struct io_run *)ctx)->child;
 	int err = privilege_drop();
 
 	if (err)
@@ -90,10 +101,8 @@ static int child_go(void *ctx)
 	return err;
 }
 
-static bool child_over(void *ctx)
+static bool child_over(struct child *c)
 {
-	struct child *c = ctx;
-
 	if (!c->pid || c->reaped)
 		return c->reaped;
 	if (waitpid(c->pid, &c->status, WNOHANG) != c->pid)
@@ -106,12 +115,10 @@ static bool child_over(void *ctx)
  * a terminal's Ctrl-C it has had the signal too. Its exit status is ours. */
 static int child_finish(struct child *c, int status)
 {
-	if (c->go >= 0)
+	if (c->go >= 0) {
 		close(c->go);
-	if (!c->pid)
-		return status;
-	if (!c->reaped && status) {
-		waitpid(c->pid, &c->status, 0);
+		if (c->pid)
+			waitpid(c->pid, NULL, 0);
 		return status;
 	}
 	if (!c->reaped)
@@ -156,6 +163,21 @@ static void sinks_close(struct session *s)
 			s->out[i].sink->close(s->out[i].self);
 }
 
+/* Each round of the session: is the child gone, has the terminal another width? */
+static bool run_over(void *ctx)
+{
+	struct io_run *run = ctx;
+	struct session *s = &run->session;
+
+	if (resized) {
+		resized = 0;
+		for (int i = 0; i < SESSION_SINKS; i++)
+			if (s->out[i].self && s->out[i].sink->resize)
+				s->out[i].sink->resize(s->out[i].self, cmd_width(run->out));
+	}
+	return child_over(&run->child);
+}
+
 static FILE *output_open(const char *path)
 {
 	FILE *f = path ? fopen(path, "we") : stdout;
@@ -167,22 +189,23 @@ static FILE *output_open(const char *path)
 
 /* ---- the run ---- */
 
-static int io_session(struct io_cmdline *c, struct io_opts *o, struct child *child, struct probe *probe, uint64_t t0)
+static int io_session(struct io_cmdline *c, struct io_opts *o, struct io_run *run, struct probe *probe, uint64_t t0)
 {
-	struct session s = {
-		.source = &io_source, .source_opts = o, .probe = probe, .duration = c->duration,
-		.interval = c->interval, .quiet = false, .stop = &stop_asked, .attached = child_go,
-		.over = child_over, .ctx = child, .t0 = t0,
-	};
 	FILE *out = output_open(c->output);
 	int err;
 
+	run->session = (struct session){
+		.source = &io_source, .source_opts = o, .probe = probe, .duration = c->duration,
+		.interval = c->interval, .quiet = c->quiet, .stop = &stop_asked, .attached = run_attached,
+		.over = run_over, .ctx = run, .t0 = t0,
+	};
+	run->out = out;
 	if (!out)
 		return 1;
-	err = sinks_open(&s, c, out);
+	err = sinks_open(&run->session, c, out);
 	if (!err)
-		err = session_run(&s);
-	sinks_close(&s);
+		err = session_run(&run->session);
+	sinks_close(&run->session);
 	if (out != stdout && fclose(out) && !err)
 		err = -errno;
 	if (err == -EPIPE)
@@ -192,7 +215,7 @@ static int io_session(struct io_cmdline *c, struct io_opts *o, struct child *chi
 	return err ? 1 : 0;
 }
 
-static int io_with_probe(struct io_cmdline *c, struct io_opts *o, struct child *child, uint64_t t0)
+static int io_with_probe(struct io_cmdline *c, struct io_opts *o, struct io_run *run, uint64_t t0)
 {
 	struct probe *probe = probe_new();
 	int status;
@@ -206,7 +229,7 @@ static int io_with_probe(struct io_cmdline *c, struct io_opts *o, struct child *
 			  probe_get(probe, PROBE_PRIVILEGE)->why);
 		status = 1;
 	} else {
-		status = io_session(c, o, child, probe, t0);
+		status = io_session(c, o, run, probe, t0);
 	}
 	probe_free(probe);
 	return status;
@@ -230,7 +253,7 @@ static int io_resolve(struct io_cmdline *c, struct io_opts *o)
 static int io_run(struct io_cmdline *c, uint64_t t0)
 {
 	struct io_opts o = { 0 };
-	struct child child = { .go = -1 };
+	struct io_run run = { .child.go = -1 };
 	uint32_t pid;
 	int err;
 
@@ -238,16 +261,16 @@ static int io_run(struct io_cmdline *c, uint64_t t0)
 		return 1;
 	signals_catch();
 	if (c->command) {
-		err = child_start(&child, c->command);
+		err = child_start(&run.child, c->command);
 		if (err) {
 			log_error("cannot start %s: %s", c->command[0], strerror(-err));
 			return 1;
 		}
-		pid = (uint32_t)child.pid;
+		pid = (uint32_t)run.child.pid;
 		o.pids = &pid;
 		o.npids = 1;
 	}
-	return child_finish(&child, io_with_probe(c, &o, &child, t0));
+	return child_finish(&run.child, io_with_probe(c, &o, &run, t0));
 }
 
 int cmd_io(int argc, char **argv)

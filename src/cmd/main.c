@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later OR GPL-2.0 */
+#include <errno.h>
+#include <fcntl.h>
 #include <locale.h>
 #include <signal.h>
 
@@ -66,10 +68,20 @@ static bool is_one_of(const char *s, const char *a, const char *b, const char *c
 	return !strcmp(s, a) || !strcmp(s, b) || !strcmp(s, c);
 }
 
+/* A closed descriptor would be taken by the first file opened, and output go there. Opened for reading only, so
+ * that writing to it fails as writing to a closed one does. */
+static void descriptors_fill(void)
+{
+	for (int fd = 0; fd < 3; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF && open("/dev/null", O_RDONLY) != fd)
+			exit(EXIT_FAILURE);
+}
+
 int main(int argc, char **argv)
 {
 	const struct command *c;
 
+	descriptors_fill();
 	setlocale(LC_CTYPE, "");
 	signal(SIGPIPE, SIG_IGN); /* writes fail with EPIPE instead, and the run ends in order */
 	if (argc < 2)

@@ -124,7 +124,7 @@ struct losses { unsigned int n; const struct lost *v; uint64_t total; };
 struct unseen { const char *what, *why; };
 
 struct cost {
-	uint64_t wall;                        /* of the run */
+	uint64_t wall;                        /* since the program started: what the CPU time is a share of */
 	uint64_t cpu_user, cpu_sys;           /* of spoor's own processes */
 	bool bpf_known;                       /* kernel.bpf_stats_enabled was on */
 	uint64_t bpf_ns, bpf_runs;

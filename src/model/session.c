@@ -69,15 +69,15 @@ static int session_summary(struct session *s, void *src, uint64_t from, uint64_t
 static int session_totals(struct session *s, void *src, uint64_t from, uint64_t to, uint64_t attach_ns)
 {
 	struct losses lost;
-	struct cost cost = { .wall = to - from, .attach_ns = attach_ns };
+	struct cost cost = { .wall = to - s->t0, .attach_ns = attach_ns };
 	struct rusage ru;
 	int err = session_summary(s, src, from, to, false);
 
 	if (!err)
 		err = s->source->losses(src, &lost);
 	if (!err)
-		err = EACH_SINK(s, lost, &lost);
-	if (err)
+		err = !s->quiet || lost.total ? EACH_SINK(s, lost, &lost) : 0;
+	if (err || s->quiet)
 		return err;
 	s->source->cost(src, &cost);
 	getrusage(RUSAGE_SELF, &ru);
@@ -145,11 +145,11 @@ int session_run(struct session *s)
 	attach_ns = clock_monotonic() - s->t0;
 	s->source->start(src);
 	start = clock_monotonic();
-	if (s->attached)
+	if (s->attached && !(s->stop && *s->stop))
 		err = s->attached(s->ctx);
 	if (!err)
 		err = session_loop(s, src, start);
-	if (!err && !s->quiet)
+	if (!err)
 		err = session_totals(s, src, start, clock_monotonic(), attach_ns);
 	if (!err)
 		err = EACH_SINK(s, flush);

@@ -16,7 +16,7 @@ struct session {
 	struct probe *probe;              /* used until all is attached */
 	struct { const struct sink *sink; void *self; } out[SESSION_SINKS]; /* sink NULL: none */
 	uint64_t duration, interval;      /* ns; 0: none */
-	bool quiet;                       /* no summary, losses and cost at the end */
+	bool quiet;                       /* at the end no cost, and losses only if there are any */
 	const volatile sig_atomic_t *stop; /* set from a signal handler */
 	/* Called when all is attached, before the first record counts (0 or -errno), and in each round of the
 	 * loop (true: the run is over). Both may be NULL. */

@@ -23,6 +23,7 @@ struct sink {
 	int (*summary)(void *self, const struct summary *s);
 	int (*lost)(void *self, const struct losses *l);
 	int (*cost)(void *self, const struct cost *c);
+	void (*resize)(void *self, unsigned int width);         /* the terminal has another width now */
 	int (*flush)(void *self);                               /* -errno if the output failed */
 	void (*close)(void *self);                              /* frees self; does not close out */
 };

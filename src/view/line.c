@@ -53,6 +53,15 @@ static void line_head(struct line *l)
 		grid_cell(&l->g, 0, c)->color = C_NONE;
 }
 
+static void line_resize(void *self, unsigned int width)
+{
+	struct line *l = self;
+
+	view_resize(l, width);
+	memcpy(l->g.col, line_cols, sizeof(line_cols));
+	l->file_width = line_fit(&l->g, width);
+}
+
 static void *line_open(const struct sink_opts *opts)
 {
 	struct line *l = view_open(opts, sizeof(*l));
@@ -64,8 +73,7 @@ static void *line_open(const struct sink_opts *opts)
 		errno = ENOMEM;
 		return NULL;
 	}
-	memcpy(l->g.col, line_cols, sizeof(line_cols));
-	l->file_width = line_fit(&l->g, opts->width);
+	line_resize(l, opts->width);
 	if (opts->header)
 		line_head(l);
 	errno = 0;
@@ -152,6 +160,7 @@ const struct sink sink_line = {
 	.name = "line",
 	.open = line_open,
 	.op = line_op,
+	.resize = line_resize,
 	.flush = view_flush,
 	.close = line_close,
 };

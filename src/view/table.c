@@ -386,6 +386,23 @@ static void cost_bpf(struct wrap *w, const struct cost *c)
 	wrap_put(w, C_NONE, text);
 }
 
+/* A sentence, broken between words where the width ends. */
+static void print_unseen(struct table *t, const struct unseen *u)
+{
+	struct wrap w = { .v = &t->v, .lead = "    ", .gap = " " };
+	char text[320], *word = text, *end;
+
+	snprintf(text, sizeof(text), "not visible on this kernel: %s (%s)", u->what, u->why);
+	while (word) {
+		end = strchr(word, ' ');
+		if (end)
+			*end++ = 0;
+		wrap_put(&w, C_NONE, word);
+		word = end;
+	}
+	fputc('\n', t->v.o.out);
+}
+
 static int table_cost(void *self, const struct cost *c)
 {
 	struct table *t = self;
@@ -403,7 +420,7 @@ static int table_cost(void *self, const struct cost *c)
 	wrap_put(&w, C_NONE, text);
 	fputc('\n', t->v.o.out);
 	for (unsigned int i = 0; i < c->nunseen; i++)
-		fprintf(t->v.o.out, "not visible on this kernel: %s (%s)\n", c->unseen[i].what, c->unseen[i].why);
+		print_unseen(t, &c->unseen[i]);
 	return view_result(&t->v);
 }
 
@@ -413,6 +430,7 @@ const struct sink sink_table = {
 	.summary = table_summary,
 	.lost = table_lost,
 	.cost = table_cost,
+	.resize = view_resize,
 	.flush = view_flush,
 	.close = view_close,
 };

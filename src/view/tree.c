@@ -491,6 +491,7 @@ const struct sink sink_tree = {
 	.name = "tree",
 	.open = tree_open,
 	.op = tree_op,
+	.resize = view_resize,
 	.flush = view_flush,
 	.close = view_close,
 };

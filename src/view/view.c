@@ -38,6 +38,13 @@ int view_flush(void *self)
 	return view_result(v);
 }
 
+void view_resize(void *self, unsigned int width)
+{
+	struct view *v = self;
+
+	v->o.width = width;
+}
+
 void view_close(void *self)
 {
 	free(self);

@@ -31,6 +31,8 @@ void view_bar(const struct view *v, enum color c, uint64_t part, uint64_t whole,
 void view_span(const struct view *v, enum color c, uint64_t from, uint64_t len, uint64_t whole,
 	       unsigned int width);
 
+void view_resize(void *self, unsigned int width); /* struct view must be the first member */
+
 /* Segments on a line, broken between them where the width ends. Whoever begins prints `lead` or other text
  * and sets col to its width; each continued line begins with `lead`. */
 struct wrap { const struct view *v; const char *lead, *gap; unsigned int col; bool some; };

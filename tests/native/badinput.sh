@@ -28,8 +28,8 @@ clean_up() {
 	trap '' INT TERM
 	kill -KILL ${started+"${started[@]}"} 2>/dev/null
 	wait
-	grep " $tmp/" /proc/mounts | cut -d' ' -f2 | xargs -r umount
 	for d in ${loops+"${loops[@]}"}; do losetup -d "$d"; done
+	for m in $(grep " $tmp/" /proc/mounts | cut -d' ' -f2); do umount "$m" || umount -l "$m"; done
 	rm -rf "$tmp"
 }
 trap clean_up EXIT
@@ -65,7 +65,7 @@ start() {
 	done
 	not_ok "start: spoor $* was not attached after 5 s"
 }
-finish() { kill "-${1:-INT}" "$pid" 2>/dev/null; wait "$pid"; rc=$?; }
+finish() { kill "-${1:-INT}" "$pid"; wait "$pid"; rc=$?; } 2>/dev/null
 
 # Exit status, empty stdout, and a message on stderr that says it: within a few seconds.
 refused() { # WHAT STATUS PATTERN OPTION...
@@ -83,7 +83,8 @@ refused() { # WHAT STATUS PATTERN OPTION...
 summary() { jq -s "[.[] | select(.type == \"summary\" and (.interval | not))][0] | $1" "${2:-$tmp/out}"; }
 lost() { jq -s "[.[] | select(.type == \"lost\")][0] | $1" "${2:-$tmp/out}"; }
 reads_counted() { summary "[.rows[] | select(.row == \"op\" and .op == \"libaio read\") | .count] | add" "$@"; }
-valid() { "$python" tests/lib/validate_json.py ${2+"$2"} <"$1" >"$tmp/valid" || { cat "$tmp/valid"; return 1; }; }
+# a millisecond a line: of long ones the beginning and the end
+valid() { (head -n 500; tail -n 500) <"$1" | "$python" tests/lib/validate_json.py >"$tmp/valid" || { cat "$tmp/valid"; return 1; }; }
 
 # ---- what was typed ----
 
@@ -109,24 +110,32 @@ case_input() {
 	refused "unknown file" 1 "/no/such" io --file /no/such
 	refused "a comm that is too long" 2 "15" io -n a-name-of-more-than-15-bytes
 	refused "an output that cannot be written" 1 "/no/such/dir" io -D 0.1 -o /no/such/dir/x
-	refused "a command that is not there" 127 "/no/such/program" io -q -- /no/such/program
-	refused "a command that is not a program" 126 "passwd" io -q -- /etc/passwd
 	refused "nothing after --" 2 "command" io --
 }
 
 case_empty_result() {
 	"$spoor" io -D 0.3s -n no-such-name >"$tmp/out" 2>"$tmp/err"
-	result "empty filter result" "$(head -n 1 "$tmp/out")" test $? = 0 -a -s "$tmp/out"
+	rc=$?
+	result "empty filter result" "$(head -n 1 "$tmp/out")" test $rc = 0 -a -s "$tmp/out"
 	"$spoor" io -D 0.3s -n no-such-name --each --json >"$tmp/out" 2>"$tmp/err"
-	result "empty filter result, JSON" "no rows, valid" test $? = 0 -a "$(summary '.rows | length')" = 0
+	rc=$?
+	result "empty filter result, JSON" "no rows, valid" test $rc = 0 -a "$(summary '.rows | length')" = 0
 	result "empty filter result, JSON" "valid" valid "$tmp/out"
 }
 
 case_command_status() {
+	"$spoor" io -- /no/such/program >"$tmp/out" 2>"$tmp/err"
+	rc=$?
+	result "a command that is not there" "$(cat "$tmp/err")" test $rc = 127 -a -s "$tmp/err"
+	"$spoor" io -- /etc/passwd >"$tmp/out" 2>"$tmp/err"
+	rc=$?
+	result "a command that is not a program" "$(cat "$tmp/err")" test $rc = 126 -a -s "$tmp/err"
 	"$spoor" io -- sh -c 'exit 3' >"$tmp/out" 2>"$tmp/err"
-	result "the command's exit status is spoor's" 3 test $? = 3
+	rc=$?
+	result "the command's exit status is spoor's" 3 test $rc = 3
 	"$spoor" io -- sh -c 'kill -9 $$' >"$tmp/out" 2>"$tmp/err"
-	result "the command was killed" 137 test $? = 137
+	rc=$?
+	result "the command was killed" 137 test $rc = 137
 }
 
 # ---- what the machine lacks ----
@@ -138,19 +147,21 @@ case_no_root() {
 	result "no root" "$(head -n 1 "$tmp/err")" test $rc = 1 -a ! -s "$tmp/out"
 	result "no root" "the message says root" grep -q root "$tmp/err"
 	setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all "$spoor" doctor >"$tmp/out" 2>"$tmp/err"
-	result "doctor without root" "fails and says why" test $? != 0 -a -s "$tmp/out"
+	rc=$?
+	result "doctor without root" "fails and says why" test $rc != 0 -a -s "$tmp/out"
 	setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all "$spoor" io --help >"$tmp/out" 2>"$tmp/err"
-	result "--help without root" "$(head -n 1 "$tmp/out")" test $? = 0
+	rc=$?
+	result "--help without root" "$(head -n 1 "$tmp/out")" test $rc = 0
 }
 
 case_no_tracefs() {
 	unshare -m sh -c 'umount -a -t tracefs; umount -l /sys/kernel/debug 2>/dev/null; umount -l /sys/kernel/tracing 2>/dev/null
 		grep -q "tracefs\|debugfs" /proc/mounts && exit 99
-		exec "$@"' sh "$spoor" io --json -- dd if="$dev" of=/dev/null bs=4k count=10 iflag=direct \
+		exec "$@"' sh "$spoor" io --json -d "$dev" -- dd if="$dev" of=/dev/null bs=4k count=10 iflag=direct \
 		>"$tmp/out" 2>"$tmp/err"
 	rc=$?
 	n=$(summary '[.rows[] | select(.row == "op" and .op == "read") | .count] | add')
-	result "tracefs not mounted" "status $rc, $n of 10 reads counted" test $rc = 0 -a "${n:-0}" -ge 10
+	result "tracefs not mounted" "status $rc, $n of 10 reads counted" test $rc = 0 -a "${n:-0}" = 10
 }
 
 case_no_btf() {
@@ -175,15 +186,15 @@ case_two_at_once() {
 	local second=$!
 	started+=("$second")
 	sleep 1.5
-	fio_reads 50000
+	fio_reads 20000
 	kill -INT "$first" "$second"
 	wait "$first" && wait "$second"
 	rc=$?
 	local a b
 	a=$(reads_counted) b=$(reads_counted "$tmp/out2")
 	result "two at once" "status $rc, fio $fio_ios, they $a and $b" test $rc = 0 -a "$a" = "$fio_ios" -a "$b" = "$fio_ios"
-	valid "$tmp/out"; result "two at once" "first: valid JSON" test $? = 0
-	valid "$tmp/out2"; result "two at once" "second: valid JSON" test $? = 0
+	valid "$tmp/out"; rc=$?; result "two at once" "first: valid JSON" test $rc = 0
+	valid "$tmp/out2"; rc=$?; result "two at once" "second: valid JSON" test $rc = 0
 }
 
 case_process_killed() {
@@ -196,10 +207,11 @@ case_process_killed() {
 	wait $victim 2>/dev/null
 	finish
 	result "process killed in the middle" "status $rc" test $rc = 0
-	valid "$tmp/out"; result "process killed in the middle" "$(cat "$tmp/valid")" test $? = 0
+	valid "$tmp/out"; rc=$?; result "process killed in the middle" "$(cat "$tmp/valid")" test $rc = 0
 	result "process killed in the middle" "it had operations" test "$(summary '[.rows[].count] | add')" -gt 0
 	# nothing of it stays: the next run starts clean
 	"$spoor" io --json -D 0.3 -d "$dev" >"$tmp/out" 2>"$tmp/err"
+	rc=$?
 	result "process killed: the next run is empty" "$(summary '.rows | length') rows" test "$(summary '.rows | length')" = 0
 }
 
@@ -215,7 +227,7 @@ case_ring_full() {
 	result "ring full: losses are counted" "$n lost" test $rc = 0 -a "${n:-0}" -gt 0
 	result "ring full: the summary is exact" "fio $fio_ios, spoor $counted" test "$counted" = "$fio_ios"
 	result "ring full: printed + lost = all" "$printed + $n" test $((printed + n)) = "$fio_ios"
-	valid "$tmp/out"; result "ring full: valid JSON" "$(tail -n 1 "$tmp/valid")" test $? = 0
+	valid "$tmp/out"; rc=$?; result "ring full: valid JSON" "$(tail -n 1 "$tmp/valid")" test $rc = 0
 }
 
 case_io_error() {
@@ -289,7 +301,8 @@ case_signals() {
 case_interrupted_early() {
 	local bad=0 delay t0
 	for delay in 0.00 0.01 0.02 0.04 0.06 0.08 0.10 0.12 0.15 0.20 0.25 0.30; do
-		"$spoor" io -- sleep 31.4159 >"$tmp/out" 2>"$tmp/err" &
+		rm -f "$tmp/child"
+		"$spoor" io -- sh -c 'echo $$ >"$1"; exec sleep 30' sh "$tmp/child" >"$tmp/out" 2>"$tmp/err" &
 		pid=$!
 		started+=("$pid")
 		sleep $delay
@@ -298,13 +311,17 @@ case_interrupted_early() {
 		wait $pid
 		rc=$?
 		if [ $((SECONDS - t0)) -gt 2 ]; then echo "  after $delay s: took $((SECONDS - t0)) s"; bad=1; fi
-		pkill -f '^sleep 31\.4159$' && [ $delay = 0.00 ] && { echo "  after $delay s: the command was running"; bad=1; }
+		sleep 0.1
+		[ -s "$tmp/child" ] || continue
+		kill "$(cat "$tmp/child")"
+		# attaching takes 0.1 s; a command that has started is left to end as it wants
+		[[ $delay < 0.05 ]] && { echo "  after $delay s: the command was started nevertheless"; bad=1; }
 	done
-	result "SIGTERM at twelve moments of the start" "ends within 2 s" test $bad = 0
+	result "SIGTERM at twelve moments of the start" "ends within 2 s, does not start the command" test $bad = 0
 }
 
 case_terminal() {
-	cat >"$tmp/pty.py" <<-'E'
+	cat >"$tmp/terminal.py" <<-'E'
 		import fcntl, os, pty, re, struct, sys, termios, time, unicodedata
 		def resize(fd, columns):
 		    fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
@@ -335,7 +352,7 @@ case_terminal() {
 	while :; do dd if="$dev" of=/dev/null bs=4k count=100 iflag=direct 2>/dev/null; done &
 	local load=$!
 	started+=("$load")
-	LC_ALL=C.UTF-8 "$python" "$tmp/pty.py" "$spoor" io -i 0.3s -D 3.5s >"$tmp/out" 2>"$tmp/err"
+	LC_ALL=C.UTF-8 "$python" "$tmp/terminal.py" "$spoor" io -i 0.3s -D 3.5s >"$tmp/out" 2>"$tmp/err"
 	kill $load; wait $load 2>/dev/null
 	local status wide narrow again
 	read -r status wide narrow again <"$tmp/out"
@@ -343,6 +360,7 @@ case_terminal() {
 		test "$status" = 0 -a "$wide" -le 150 -a "$narrow" -le 90 -a "$narrow" -gt 0 -a "$again" -le 150
 }
 
+modprobe -q loop
 make_loop "$tmp/disk" 64m
 export TMP_ERR=$tmp/err
 : >"$tmp/out" >"$tmp/err"
