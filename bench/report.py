@@ -51,12 +51,17 @@ class Table:
         return "\n".join([f"## {self.title}", "", *("| " + " | ".join(r) + " |" for r in lines), *notes, ""])
 
 
-def write(path, text):
-    """Replaces what is between the markers of the page."""
+def page(path):
+    """The page to write into, if it has its marks."""
     with open(path, encoding="utf-8") as f:
-        page = f.read()
-    if page.count(BEGIN) != 1 or page.count(END) != 1:
-        raise ValueError(f"{path} has not the two lines that mark the bench's part:\n{BEGIN}\n{END}")
-    page = re.sub(re.escape(BEGIN) + ".*" + re.escape(END), lambda m: f"{BEGIN}\n\n{text}\n{END}", page, flags=re.S)
+        text = f.read()
+    if text.count(BEGIN) != 1 or text.count(END) != 1:
+        raise ValueError(f"{path} lacks the two lines that mark the bench's part:\n{BEGIN}\n{END}")
+    return text
+
+
+def write(path, text):
+    """Replaces what is between the marks of the page."""
+    new = re.sub(re.escape(BEGIN) + ".*" + re.escape(END), lambda m: f"{BEGIN}\n\n{text}\n{END}", page(path), flags=re.S)
     with open(path, "w", encoding="utf-8") as f:
-        f.write(page)
+        f.write(new)

@@ -511,7 +511,7 @@ scenario_io_uring_sqpoll() { asynchronous io_uring_sqpoll 120 "io_uring read" "$
 # Not a check of a cause: many code paths of a file system over a slow device, to see which stacks have no name yet.
 # Run it by name.
 scenario_survey() {
-	local nb dm fs i
+	local nb dm fs i load
 	for fs in ext4 xfs btrfs; do
 		nb=$(mk_null_blk nb0 0 64 0) && dm=$(mk_dm_delay slow "$nb" 4 4) && mkfs_mount $fs "$dm" /tmp/mnt || return
 		trace_begin survey_$fs || return
@@ -520,6 +520,7 @@ scenario_survey() {
 			--name=shared1 --filename=shared --rw=randrw --ioengine=psync --name=shared2 --filename=shared --rw=randrw \
 			--direct=1 --ioengine=psync --fdatasync=4 --name=mapped --rw=randrw --ioengine=mmap --fsync=16 \
 			--name=uring --rw=randrw --ioengine=io_uring --iodepth=8 --fsync=16 &
+		load=$!
 		for i in 1 2 3 4 5; do
 			mkdir /tmp/mnt/d$i
 			dd if=/dev/zero of=/tmp/mnt/d$i/f bs=256k count=16 conv=fsync 2>/dev/null
@@ -528,7 +529,7 @@ scenario_survey() {
 			truncate -s 4096 /tmp/mnt/d$i/g
 			rm -rf /tmp/mnt/d$((i - 1))
 		done
-		wait %2 2>/dev/null || wait $!
+		wait $load
 		trace_end survey_$fs
 		verify survey_$fs <<-'E'
 			ops = [o for o in t.op if o["dev"].startswith(("dm-", "0:", "nb", "/tmp", "btrfs")) or "/mnt" in o["file"] or o["op"].startswith(("writeback", "journal"))]
