@@ -38,7 +38,7 @@ static const struct opt io_table[] = {
 	{ 'D', "duration", OPT_DURATION, "TIME", "Stop after this time.", AT(duration) },
 	{ 'i', "interval", OPT_DURATION, "TIME", "Print a summary at each interval.", AT(interval) },
 	{ 'H', "histograms", OPT_FLAG, NULL, "Add histograms to the summary.", AT(histograms) },
-	{ 0, "json", OPT_FLAG, NULL, "Print JSON, an object a line.", AT(json) },
+	{ 0, "json", OPT_FLAG, NULL, "Print JSON, an object a line: every operation (unless --slower, --top, --errors or -i say otherwise), then the summary.", AT(json) },
 	{ 'o', "output", OPT_STRING, "FILE", "Write to this file instead of standard output.", AT(output) },
 	{ 0, "max-inflight", OPT_U64, "N", "Room for operations under way at once (up to 262144).", AT(max_inflight) },
 	{ 'q', "quiet", OPT_FLAG, NULL, "Print the result and errors, nothing else.", AT(quiet) },
