@@ -225,7 +225,7 @@ static __always_inline void op_send(struct io_slot *s, u32 index, u64 wall, s64 
 	r->pages_dirtied = s->pages_dirtied;
 	r->items_lost = s->items_lost;
 	r->seq = s->seq;
-	if (s->flags & IOF_ASYNC)
+	if (s->flags & (IOF_ASYNC | IOF_END_UNSEEN)) /* ends in another task's context */
 		__builtin_memcpy(r->comm, s->comm, sizeof(r->comm));
 	else
 		bpf_get_current_comm(r->comm, sizeof(r->comm));
