@@ -355,7 +355,7 @@ static int set_sizes(struct io_state *st)
 	n = sync + async;
 	ro->sync_mask = sync - 1;
 	ro->async_mask = async - 1;
-	bios = sync > 8192 ? sync : 8192;
+	bios = sync > 4096 ? sync * 2 : 8192;
 	ro->bio_mask = bios - 1;
 	ro->request_mask = 8191;
 	bpf_map__set_max_entries(st->skel->maps.slots, n);

@@ -356,29 +356,33 @@ static __always_inline struct io_item *item_new(struct io_slot *s, u32 index, u3
 
 /* ---- bios and requests ---- */
 
+enum { POINTER_WAYS = 4 };
+
 #define DEFINE_POINTER_SLOT(name, map, mask, type, field)                              \
 static __always_inline struct type *name##_find(u64 p)                                 \
 {                                                                                      \
-	for (u32 way = 0; way < 2; way++) {                                            \
-		u32 i = (slot_hash_pointer(p) & mask) ^ way;                                   \
+	u32 h = slot_hash_pointer(p) & mask;                                           \
+	for (u32 way = 0; way < POINTER_WAYS; way++) {                                 \
+		u32 i = h ^ way;                                                       \
 		struct type *s = bpf_map_lookup_elem(&map, &i);                        \
 		if (s && s->field == p)                                                \
 			return s;                                                      \
 	}                                                                              \
 	return NULL;                                                                   \
 }                                                                                      \
-/* An entry that nobody freed (its bio ended unseen) is taken over after two seconds. */ \
+/* An entry that nobody freed (its bio ended unseen) is taken over after a minute. */ \
 static __always_inline struct type *name##_claim(u64 p, u64 now, u32 loss)             \
 {                                                                                      \
-	u32 i = slot_hash_pointer(p) & mask;                                           \
-	struct type *s = bpf_map_lookup_elem(&map, &i);                                \
-	if (s && s->field && s->field != p) {                                          \
-		u32 i2 = i ^ 1;                                                        \
-		struct type *s2 = bpf_map_lookup_elem(&map, &i2);                      \
-		if (s2 && (!s2->field || s2->field == p))                              \
-			s = s2, i = i2;                                                \
-		else if (now - s->claimed < 2000000000ull)                             \
-			s = NULL;                                                      \
+	u32 h = slot_hash_pointer(p) & mask, i = h;                                    \
+	struct type *s = NULL, *at;                                                    \
+	for (u32 way = 0; way < POINTER_WAYS; way++) {                                 \
+		i = h ^ way;                                                           \
+		at = bpf_map_lookup_elem(&map, &i);                                    \
+		if (at && (!at->field || at->field == p ||                             \
+			   now - at->claimed > 60000000000ull)) {                      \
+			s = at;                                                        \
+			break;                                                         \
+		}                                                                      \
 	}                                                                              \
 	if (!s) {                                                                      \
 		lose(loss);                                                            \
