@@ -67,19 +67,6 @@ static __always_inline u32 bio_dev(struct bio *bio, u32 *part)
 	return *part = d ? disk_dev(d) : 0;
 }
 
-/* When the bio was submitted, before any cgroup throttling; 0 when the kernel does not keep it.
- * bi_issue: block/blk-cgroup: the low 51 bits hold the time (include/linux/blk_types.h BIO_ISSUE_TIME_MASK). */
-static __always_inline u64 bio_issue_time(struct bio *bio, u64 now)
-{
-	if (bpf_core_field_exists(((struct bio___issue_time *)bio)->issue_time_ns))
-		return ((struct bio___issue_time *)bio)->issue_time_ns;
-	if (bpf_core_field_exists(((struct bio___issue *)bio)->bi_issue)) {
-		u64 mask = (1ull << 51) - 1, v = ((struct bio___issue *)bio)->bi_issue.value & mask;
-		return v ? (now & ~mask) | v : 0;
-	}
-	return 0;
-}
-
 /* REQ_META, REQ_RAHEAD and friends moved within bi_opf between versions; they are enumerators in BTF. */
 enum req_flag_bits { __REQ_META___x = 1, __REQ_RAHEAD___x = 2, __REQ_PREFLUSH___x = 3 };
 #define REQ_FLAG(name) (1u << bpf_core_enum_value(enum req_flag_bits, name))

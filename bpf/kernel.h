@@ -51,6 +51,9 @@ struct cgroup_subsys_state { struct cgroup *cgroup; struct cgroup_subsys_state *
 struct cgroup { struct cgroup_subsys_state self; struct kernfs_node *kn; } BPF_CORE;
 struct css_set { struct cgroup_subsys_state *subsys[16]; struct cgroup *dfl_cgrp; } BPF_CORE;
 
+struct atomic_counter { int counter; } BPF_CORE;
+struct signal_struct { struct atomic_counter live; } BPF_CORE;
+
 struct task_struct {
 	struct thread_info thread_info;
 	unsigned int __state;              /* from 5.14 */
@@ -58,6 +61,7 @@ struct task_struct {
 	unsigned int flags;
 	struct files_struct *files;
 	struct css_set *cgroups;
+	struct signal_struct *signal;
 	char comm[16];
 	void *worker_private;              /* from 5.17; io_uring workers */
 	struct thread_struct thread;
@@ -121,9 +125,6 @@ struct bio {
 	struct bio_vec *bi_io_vec;
 } BPF_CORE;
 struct bio___v510 { struct gendisk *bi_disk; u8 bi_partno; } BPF_CORE;
-struct bio_issue { u64 value; } BPF_CORE;
-struct bio___issue { struct bio_issue bi_issue; } BPF_CORE;   /* until 6.17: 51 bits of time at submission */
-struct bio___issue_time { u64 issue_time_ns; } BPF_CORE;      /* from 6.18 */
 struct request {
 	struct request_queue *q;
 	unsigned int cmd_flags;
@@ -140,7 +141,6 @@ struct request___rq_disk { struct gendisk *rq_disk; } BPF_CORE; /* until 5.16, f
 #define REQ_OP_WRITE     1
 #define REQ_OP_FLUSH     2
 #define REQ_OP_DISCARD   3
-#define REQ_OP_WRITE_ZEROES 9
 
 /* --- io_uring --- */
 struct io_uring { u32 head, tail; } BPF_CORE;

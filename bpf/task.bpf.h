@@ -55,21 +55,28 @@ static __always_inline void softirq_enter(void)
 
 	if (!c)
 		return;
-	c->softirq_irq0 = c->irq_ns;
 	c->in_softirq = 1;
 	c->softirq_start = c->active ? bpf_ktime_get_ns() : 0;
+	c->softirq_irq0 = c->irq_ns;
 }
 
 /* Interrupts that came during the softirq are counted as such and taken out here. */
 static __always_inline void softirq_exit(void)
 {
 	struct cpu_irq *c = cpu_irq_get();
+	u64 irq;
+	s64 d;
 
 	if (!c || !c->in_softirq)
 		return;
 	c->in_softirq = 0;
-	if (c->softirq_start)
-		c->softirq_ns += bpf_ktime_get_ns() - c->softirq_start - (c->irq_ns - c->softirq_irq0);
+	if (!c->softirq_start)
+		return;
+	/* an interrupt between the readings must not be taken out without having been in */
+	irq = c->irq_ns - c->softirq_irq0;
+	d = bpf_ktime_get_ns() - c->softirq_start - irq;
+	if (d > 0)
+		c->softirq_ns += d;
 }
 
 enum task_state { TASK_IDLE_SLOT, TASK_ON_CPU, TASK_PREEMPTED, TASK_WOKEN, TASK_WAITING };

@@ -121,7 +121,7 @@ static int child_finish(struct child *c, int status)
 			waitpid(c->pid, NULL, 0);
 		return status;
 	}
-	if (!c->reaped)
+	if (status || !c->reaped)
 		return status;
 	return WIFEXITED(c->status) ? WEXITSTATUS(c->status) : 128 + WTERMSIG(c->status);
 }

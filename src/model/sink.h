@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later OR GPL-2.0 */
-/* The contract of a renderer. One file a sink under src/view, one line in view/registry.c. */
+/* The contract of a renderer. One file a sink under src/view. */
 #ifndef SPOOR_MODEL_SINK_H
 #define SPOOR_MODEL_SINK_H
 

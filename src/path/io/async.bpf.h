@@ -18,12 +18,20 @@ struct user_io_event { u64 data, obj; s64 res, res2; };
 /* Never 0, and never a thread id, so that it cannot match a synchronous slot's key. */
 static __always_inline u64 async_key(u64 scope, u64 name)
 {
-	return (scope * 0x9e3779b97f4a7c15ull ^ name) | 1ull << 63;
+	return (scope * 0x9e3779b97f4a7c15ull ^ name) * 0xbf58476d1ce4e5b9ull | 1ull << 63;
 }
 
 static __always_inline struct io_slot *async_at(u32 sub)
 {
 	return sub ? slot_at(sub - 1) : NULL;
+}
+
+/* The operation that is being submitted, if it is still the same one. */
+static __always_inline struct io_slot *sub_at(struct io_slot *s)
+{
+	struct io_slot *a = async_at(s->sub);
+
+	return a && a->key && a->seq == s->sub_seq ? a : NULL;
 }
 
 /* Ends an asynchronous operation. reaped_at 0: not seen. */
@@ -32,10 +40,20 @@ __noinline int async_end(u32 index, u64 reaped_at, s64 ret)
 	struct io_slot *a = slot_at(index);
 	u64 done, end;
 
-	if (!a || !a->submitted_at) /* reaped by another thread while the submitting call has not returned */
+	if (!a)
 		return 0;
+	if (!a->submitted_at) { /* reaped by another thread while the submitting call has not returned */
+		a->early = reaped_at;
+		a->res = ret;
+		return 0;
+	}
 	done = a->done_at > a->submitted_at ? a->done_at : a->submitted_at;
 	end = reaped_at > done ? reaped_at : done;
+	/* libaio: no bio was seen to complete it (fsync runs in a kernel thread), so when it was done is not known. */
+	if (!a->done_at && (a->kind == IO_AIO_FSYNC || (a->flags & IOF_DIRECT))) {
+		done = end;
+		a->flags |= IOF_REAP_UNSEEN;
+	}
 	if (!reaped_at)
 		a->flags |= IOF_REAP_UNSEEN;
 	op_finish(index, end - a->t, ret, done - a->submitted_at, end - done);
@@ -86,7 +104,22 @@ static __always_inline u32 aio_kind(u16 opcode)
 	}
 }
 
-__noinline int aio_begin_one(u32 carrier, u64 iocb_user)
+/* Bytes of an array of iovecs in user memory; 0 when it has more than are looked at. */
+__noinline u64 iovecs_size(u64 iov, u64 n)
+{
+	u64 len, sum = 0;
+
+	if (n > AIO_BATCH)
+		return 0;
+	for (u32 i = 0; i < AIO_BATCH && i < n; i++) {
+		if (bpf_probe_read_user(&len, sizeof(len), (void *)(iov + i * 16 + 8)))
+			return 0;
+		sum += len;
+	}
+	return sum;
+}
+
+__noinline int aio_begin_one(u32 carrier, u64 iocb_user, u32 batch)
 {
 	struct io_slot *s = slot_at(carrier), *a, *prev;
 	struct user_iocb cb;
@@ -97,12 +130,13 @@ __noinline int aio_begin_one(u32 carrier, u64 iocb_user)
 	a = async_begin(async_key(s->tgid, iocb_user), aio_kind(cb.opcode), s->t, &index);
 	if (!a)
 		return 0;
-	a->size = cb.nbytes;
+	a->size = cb.opcode == 7 || cb.opcode == 8 ? iovecs_size(cb.buf, cb.nbytes) : cb.nbytes;
 	a->offset = cb.offset;
 	if (!slot_set_file(a, file_of_fd(cb.fd)) || !slot_filter_file(a)) {
 		a->key = 0;
 		return 0;
 	}
+	a->batch = batch;
 	if (a->file_flags & IOF_DIRECT)
 		a->flags |= IOF_DIRECT;
 	prev = async_at(s->sub);
@@ -124,13 +158,16 @@ static __always_inline void aio_begin(struct io_slot *s, u32 index, u64 nr, u64 
 	for (u32 i = 0; i < AIO_BATCH && i < nr; i++) {
 		u64 cb = 0;
 		bpf_probe_read_user(&cb, sizeof(cb), (void *)(iocbs + i * 8));
-		aio_begin_one(index, cb);
+		aio_begin_one(index, cb, i);
 	}
 	if (nr > AIO_BATCH)
 		__sync_fetch_and_add(&lost[LOSS_BATCH], nr - AIO_BATCH);
 	s->sub = s->sub_first;
 	a = async_at(s->sub);
-	s->sub_left = a ? a->size : 0;
+	if (a) {
+		s->sub_left = a->size;
+		s->sub_seq = a->seq;
+	}
 }
 
 __noinline u32 aio_submitted_one(u32 carrier, u32 sub, u64 now, s64 keep)
@@ -141,10 +178,13 @@ __noinline u32 aio_submitted_one(u32 carrier, u32 sub, u64 now, s64 keep)
 	if (!s || !a)
 		return 0;
 	next = a->next;
-	if (keep > 0)
-		async_submitted(a, s, now);
-	else
+	if (keep <= (s64)a->batch) {
 		a->key = 0;
+		return next;
+	}
+	async_submitted(a, s, now);
+	if (a->early)
+		async_end(sub - 1, a->early, a->res);
 	return next;
 }
 
@@ -154,7 +194,7 @@ static __always_inline void aio_submitted(struct io_slot *s, u32 index, u64 now,
 	u32 sub = s->sub_first;
 
 	for (s32 i = 0; i < AIO_BATCH && sub; i++)
-		sub = aio_submitted_one(index, sub, now, ret - i);
+		sub = aio_submitted_one(index, sub, now, ret);
 }
 
 __noinline int aio_reap_one(u32 tgid, u64 event, u64 now)
@@ -209,7 +249,7 @@ static __always_inline u32 uring_kind(u32 opcode)
 /* The submission of the current request, if any, ends here. */
 static __always_inline void uring_submitted(struct io_slot *s, u64 now)
 {
-	struct io_slot *a = async_at(s->sub);
+	struct io_slot *a = sub_at(s);
 
 	if (a && !a->submitted_at)
 		async_submitted(a, s, now);
@@ -277,20 +317,24 @@ static __always_inline void uring_submit(u64 ring_ctx, struct io_kiocb *req, u64
 	if (req) {
 		struct io_rw *rw = (struct io_rw *)req;
 		uring_set_file(a, req);
-		if (a->kind == IO_NONE || !slot_filter_file(a)) {
+		if (a->kind == IO_NONE || (a->has_file && !slot_filter_file(a))) {
 			a->key = 0;
 			return;
 		}
 		if (kind == IO_URING_READ || kind == IO_URING_WRITE) {
 			a->size = BPF_CORE_READ(rw, len);
+			if (opcode <= 2) /* READV, WRITEV: an array of iovecs in user memory, their number in len */
+				a->size = iovecs_size(BPF_CORE_READ(rw, addr), a->size);
 			a->offset = BPF_CORE_READ(rw, kiocb.ki_pos);
 		}
 	} else if (file_want_ino) {
 		a->key = 0;
 		return;
 	}
-	if (s)
+	if (s) {
 		s->sub = ai + 1;
+		s->sub_seq = a->seq;
+	}
 	if (s && !(s->flags & IOF_WORKER)) {
 		for (int i = 0; i < TP_N; i++)
 			a->part0[i] = s->clock.part[i];

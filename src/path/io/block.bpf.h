@@ -5,8 +5,8 @@
 
 #include "path/io/async.bpf.h"
 
-/* How many bios of one request are looked at; a longer chain is a merge of neighbours of one operation. */
-enum { CHAIN = 16 };
+/* Bios of one request: walked in steps of CHAIN, at most STEPS of them; a request has up to 256 (BIO_MAX_VECS). */
+enum { CHAIN = 16, STEPS = 16 };
 
 /* From 5.16 the completion tracepoints give a blk_status_t, before a negative errno (5.16: 8a7d267b4a2c). */
 const volatile bool error_is_status;
@@ -54,9 +54,14 @@ static __always_inline void loop_note(struct request_slot *r, u64 now)
 	l = bpf_map_lookup_elem(&loop_requests, &i);
 	if (!l)
 		return;
-	l->rq = l->rq ? ~0ull : r->rq; /* two: no telling them apart */
+	if (now - l->t > 10000000000ull)
+		l->under_way = 0; /* completions were missed */
+	l->under_way++;
+	l->rq = r->rq;
 	l->t = now;
-	l->link = r->link[0];
+	__builtin_memset(&l->link, 0, sizeof(l->link));
+	if (r->nlinks)
+		l->link = r->link[0];
 }
 
 static __always_inline void loop_forget(struct request_slot *r)
@@ -67,7 +72,11 @@ static __always_inline void loop_forget(struct request_slot *r)
 	if (r->i.dev >> 20 != LOOP_MAJOR)
 		return;
 	l = bpf_map_lookup_elem(&loop_requests, &i);
-	if (l)
+	if (!l)
+		return;
+	if (l->under_way)
+		l->under_way--;
+	if (l->rq == r->rq)
 		l->rq = 0;
 }
 
@@ -80,10 +89,10 @@ static __always_inline struct io_slot *loop_op(struct link *l, u8 *parent)
 	for (u32 i = 0; i < LOOPS; i++) {
 		u32 k = i;
 		struct loop_request *r = bpf_map_lookup_elem(&loop_requests, &k);
-		if (!r || !r->rq)
+		if (!r || !r->under_way)
 			continue;
-		if (found || r->rq == ~0ull)
-			return NULL;
+		if (found || r->under_way > 1 || !r->rq)
+			return NULL; /* no telling them apart */
 		found = r;
 	}
 	if (!found)
@@ -109,11 +118,9 @@ static __always_inline struct io_slot *current_op(u32 *index, struct io_slot **c
 	if (s) {
 		if (s->kind < IO_KIND_N)
 			return s;
-		if (!s->sub)
-			return NULL;
 		*carrier = s;
 		*index = s->sub - 1;
-		return slot_at(*index);
+		return sub_at(s);
 	}
 	t = current_task();
 	if (BPF_CORE_READ(t, flags) & PF_IO_WORKER)
@@ -124,15 +131,17 @@ static __always_inline struct io_slot *current_op(u32 *index, struct io_slot **c
 /* A libaio batch: direct I/O submits each iocb's bytes in order, so the bytes tell where the next begins. */
 static __always_inline void aio_advance(struct io_slot *s, struct io_slot *a, u32 bytes, u32 opf)
 {
-	if (!a->next || s->kind != IO_SUBMIT || (opf & REQ_FLAG(__REQ_META___x)))
+	if (!a->next || !a->size || s->kind != IO_SUBMIT || (opf & REQ_FLAG(__REQ_META___x)))
 		return;
 	s->sub_left -= bytes;
 	if (s->sub_left > 0)
 		return;
 	s->sub = a->next;
 	a = async_at(s->sub);
-	if (a)
+	if (a) {
 		s->sub_left = a->size;
+		s->sub_seq = a->seq;
+	}
 }
 
 /* Finds what a bio serves: the upper device's bio with the same data, else the running task's operation. */
@@ -335,7 +344,8 @@ __noinline int request_link(u32 request, u32 bio_index)
 }
 
 /* Takes over from the request's bios what it is and whom it serves; they are done with then. */
-__noinline int request_adopt_bios(u32 request, u64 first)
+/* Takes CHAIN bios; returns the next one, 0 at the end. */
+__noinline u64 request_adopt_bios(u32 request, u64 first)
 {
 	struct request_slot *r = bpf_map_lookup_elem(&requests, &request);
 	struct bio *bio = (struct bio *)first;
@@ -358,11 +368,11 @@ __noinline int request_adopt_bios(u32 request, u64 first)
 			request_link(request, b->index);
 			b->bio = 0;
 		}
-		if (i)
-			r->i.flags |= IO_ITEM_MERGED;
 		bio = BPF_CORE_READ(bio, bi_next);
+		if (bio)
+			r->i.flags |= IO_ITEM_MERGED;
 	}
-	return 0;
+	return (u64)bio;
 }
 
 static __always_inline void request_adopt(struct request_slot *r, struct request *rq)
@@ -375,7 +385,10 @@ static __always_inline void request_adopt(struct request_slot *r, struct request
 	r->i.rw = rw_of(rq->cmd_flags);
 	if (!want_getrq)
 		r->i.t_getrq = rq->start_time_ns;
-	request_adopt_bios(r->index, bio);
+	for (u32 i = 0; i < STEPS && bio; i++)
+		bio = request_adopt_bios(r->index, bio);
+	if (bio)
+		lose(LOSS_LINK);
 }
 
 static __always_inline struct request_slot *request_enter(struct request *rq, u64 now)
@@ -395,7 +408,7 @@ static __always_inline void vec_forget(struct bio *bio, u32 dev)
 		v->vec = 0;
 }
 
-__noinline int vecs_forget(u64 first, u32 dev)
+__noinline u64 vecs_forget(u64 first, u32 dev)
 {
 	struct bio *bio = (struct bio *)first;
 
@@ -403,7 +416,7 @@ __noinline int vecs_forget(u64 first, u32 dev)
 		vec_forget(bio, dev);
 		bio = BPF_CORE_READ(bio, bi_next);
 	}
-	return 0;
+	return (u64)bio;
 }
 
 static __always_inline void item_complete(struct io_item *it, const struct request_info *r, u64 now, s32 error)
@@ -510,7 +523,7 @@ __noinline int link_complete(u32 request, u32 i, u64 now, s32 error)
 static __always_inline void request_complete(struct request *rq, s32 error, u32 bytes)
 {
 	struct request_slot *r = request_find((u64)rq);
-	u64 now;
+	u64 now, bio;
 
 	if (bytes < rq->__data_len && !error)
 		return; /* a part of it; the rest follows */
@@ -524,7 +537,9 @@ static __always_inline void request_complete(struct request *rq, s32 error, u32 
 		request_adopt(r, rq);
 	}
 	if (want_links) {
-		vecs_forget((u64)BPF_CORE_READ(rq, bio), r->i.dev);
+		bio = (u64)BPF_CORE_READ(rq, bio);
+		for (u32 i = 0; i < STEPS && bio; i++)
+			bio = vecs_forget(bio, r->i.dev);
 		loop_forget(r);
 	}
 	if (r->i.t_submit) {

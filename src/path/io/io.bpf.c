@@ -129,7 +129,10 @@ int io_sys_exit(u64 *ctx)
 		sync_release(s, index);
 		return 0;
 	}
-	sync_end(s, index, ret);
+	if (s->flags & IOF_END_UNSEEN) /* a fault within a call that is not traced */
+		sync_release(s, index);
+	else
+		sync_end(s, index, ret);
 	return 0;
 }
 
@@ -360,6 +363,8 @@ int io_bio_queue(u64 *ctx)
 			it->rq.at[IOS_THROTTLED] = now;
 		return 0;
 	}
+	if (b)
+		b->bio = 0;
 	bio_enter(bio, now);
 	return 0;
 }
@@ -424,7 +429,7 @@ int io_insert(u64 *ctx)
 	if (!ready)
 		return 0;
 	r = request_enter(rq, now);
-	if (r && !r->i.t_insert)
+	if (r && !r->i.t_issue)
 		r->i.t_insert = now;
 	return 0;
 }
@@ -446,8 +451,18 @@ int io_issue(u64 *ctx)
 	r = request_enter(rq, now);
 	if (!r)
 		return 0;
-	if (r->i.t_issue) /* again, after a requeue: the first attempt's time counts as the device's */
-		return 0;
+	if (r->i.t_issue) {
+		if (r->requeued) { /* again: the first attempt's time counts as the device's */
+			r->requeued = 0;
+			return 0;
+		}
+		/* the completion of its former life was missed */
+		lose(LOSS_REQUEST);
+		r->rq = 0;
+		r = request_claim((u64)rq, now, LOSS_REQUEST);
+		if (!r)
+			return 0;
+	}
 	r->i.t_issue = now;
 	request_adopt(r, rq);
 	if (want_links)
@@ -461,8 +476,10 @@ int io_requeue(u64 *ctx)
 	struct request *rq = CTX_ARG01(ctx, arg_rq_requeue);
 	struct request_slot *r = request_find((u64)rq);
 
-	if (r)
+	if (r) {
 		r->i.flags |= IO_ITEM_REQUEUED;
+		r->requeued = 1;
+	}
 	return 0;
 }
 
@@ -539,6 +556,8 @@ static __always_inline u64 wait_site(struct task_struct *t, u32 kind)
 	if (!sc || !text_len)
 		return 0;
 	print = wait_print(t, kind, sc);
+	if (!print)
+		return 0;
 	known = bpf_map_lookup_elem(&prints, &print);
 	if (known)
 		return *known;
@@ -569,10 +588,23 @@ __noinline int wait_merge(u32 index, u64 site, u64 ns)
 /* Files a wait that is over: one item of the record, and the sum by reason. */
 static __always_inline void wait_file(struct io_slot *s, u32 index, struct task_struct *t, u64 now)
 {
-	u64 site = wait_site(t, s->kind);
-	struct io_wait_key key = { .dev = s->dev, .kind = s->kind, .site = site };
 	struct io_wait_sum one = { .ns = s->clock.blocked, .count = 1 }, *sum;
+	struct task_clock *k = &s->clock;
+	struct io_wait_key key = {};
 	struct io_item *it;
+	u64 site;
+
+	if (s->kind >= IO_KIND_N) { /* the operation that is being submitted waits, or nobody */
+		index = s->sub - 1;
+		s = sub_at(s);
+		if (!s) {
+			k->blocked = 0;
+			return;
+		}
+	}
+	key.dev = s->dev;
+	key.kind = s->kind;
+	key.site = site = wait_site(t, s->kind);
 
 	/* Whether it is on a device asked for may be known only later; what it waited before that has no reason. */
 	if (!ndevs_want || s->matched) {
@@ -589,14 +621,14 @@ static __always_inline void wait_file(struct io_slot *s, u32 index, struct task_
 	}
 	it = item_new(s, index, IO_ITEM_WAIT);
 	if (it) {
-		it->t = s->clock.blocked_at;
-		it->wait.ns = s->clock.blocked;
-		it->wait.runq = now - s->clock.blocked_at - s->clock.blocked;
+		it->t = k->blocked_at;
+		it->wait.ns = k->blocked;
+		it->wait.runq = now - k->blocked_at - k->blocked;
 		it->wait.site = site;
-	} else if (want_records && !wait_merge(index, site, s->clock.blocked)) {
+	} else if (want_records && !wait_merge(index, site, k->blocked)) {
 		s->items_lost++;
 	}
-	s->clock.blocked = 0;
+	k->blocked = 0;
 }
 
 /* A page fault whose end is not seen may long be over when its task sleeps again, in a system call: what entered
@@ -699,7 +731,7 @@ int io_exit(u64 *ctx)
 		s->flags |= IOF_KILLED;
 		sync_end(s, index, 0);
 	}
-	if (filter_tgid && (u32)id == tgid)
+	if (filter_tgid && !BPF_CORE_READ(current_task(), signal, live.counter)) /* the last thread */
 		bpf_map_delete_elem(&follow, &tgid);
 	return 0;
 }

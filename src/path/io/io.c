@@ -73,6 +73,10 @@ static int top_keep(struct io_state *st, const struct io_rec_op *rec, size_t siz
 {
 	struct kept *k;
 
+	if (io_record_check(rec, size)) {
+		st->malformed++;
+		return 0;
+	}
 	if (size > sizeof(*rec))
 		size = sizeof(*rec);
 	if (st->top.n == st->opts.top) {
@@ -238,7 +242,7 @@ static int io_losses(void *self, struct losses *out)
 		[LOSS_SUM] = { "sums", "parts do not add up" },
 	};
 	struct io_state *st = self;
-	uint64_t lost[LOSS_N];
+	uint64_t lost[LOSS_N], ns, runs, missed;
 
 	io_lost_read(st, lost);
 	memset(out, 0, sizeof(*out));
@@ -247,8 +251,10 @@ static int io_losses(void *self, struct losses *out)
 		out->total += lost[i];
 	}
 	st->lost[LOSS_N] = (struct lost){ "records", "malformed", st->malformed };
-	out->total += st->malformed;
-	out->n = LOSS_N + 1;
+	io_bpf_time(st, &ns, &runs, &missed);
+	st->lost[LOSS_N + 1] = (struct lost){ "events", "the kernel skipped a program that was running already", missed };
+	out->total += st->malformed + missed;
+	out->n = LOSS_N + 2;
 	out->v = st->lost;
 	return 0;
 }
@@ -256,8 +262,9 @@ static int io_losses(void *self, struct losses *out)
 static void io_cost(void *self, struct cost *out)
 {
 	struct io_state *st = self;
+	uint64_t missed;
 
-	out->bpf_known = io_bpf_time(st, &out->bpf_ns, &out->bpf_runs);
+	out->bpf_known = io_bpf_time(st, &out->bpf_ns, &out->bpf_runs, &missed);
 	out->map_bytes = io_map_bytes(st);
 	out->ops = st->ops;
 	out->nunseen = st->unseen.n;

@@ -31,7 +31,7 @@
 
 #include "wire.h"
 
-/* Kinds of operations; io_kinds[] in io.c names them in this order. */
+/* Kinds of operations; kind_names[] in io_kinds.c names them in this order. */
 enum io_kind {
 	IO_NONE,
 	IO_READ, IO_PREAD64, IO_READV, IO_PREADV, IO_PREADV2,
@@ -58,7 +58,7 @@ enum io_dir { RW_READ, RW_READAHEAD, RW_WRITE, RW_FLUSH, RW_DISCARD, RW_OTHER, R
 /* Stages of a request, in order; each ends at the time stamp of the same index in io_item.at[]. */
 enum io_stage { IOS_THROTTLED, IOS_GETRQ, IOS_PLUGGED, IOS_QUEUED, IOS_DEVICE, IOS_N };
 
-enum io_rec_type { IO_REC_OP = 1, IO_REC_PATH, IO_REC_LOST };
+enum io_rec_type { IO_REC_OP = 1, IO_REC_PATH };
 enum io_item_type { IO_ITEM_WAIT = 1, IO_ITEM_REQUEST };
 
 enum io_item_flags {
@@ -90,8 +90,7 @@ enum { IO_ITEMS = 16, IO_NAME = 256, IO_PATH = 1024, IO_DEPTH = 24 };
 
 enum io_op_flags {
 	IOF_ASYNC = 1 << 0, IOF_REAP_UNSEEN = 1 << 1, IOF_DIRECT = 1 << 2, IOF_KILLED = 1 << 3,
-	IOF_KERNEL = 1 << 4, IOF_END_UNSEEN = 1 << 5, IOF_WORKER = 1 << 6, IOF_READ = 1 << 7,
-	IOF_BLKDEV = 1 << 8,
+	IOF_KERNEL = 1 << 4, IOF_END_UNSEEN = 1 << 5, IOF_WORKER = 1 << 6,
 };
 
 /* One finished operation. Only item[0..nitems) is sent. sum(part) + inflight + unreaped == wall. */

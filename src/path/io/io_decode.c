@@ -9,7 +9,7 @@ struct io_decoder {
 	struct io_state *st;
 	struct wait waits[IO_ITEMS + 3];
 	struct stage stages[IO_ITEMS * (IOS_N + 2)];
-	char comm[17], comm_other[17];
+	char comm[17];
 };
 
 struct io_decoder *io_decoder_new(struct io_state *st)
@@ -66,7 +66,8 @@ static struct stage *stage_add(struct op *op, struct io_decoder *d, const struct
 	s->ns = to > from ? to - from : 0;
 	s->sector = it->rq.sector;
 	s->bytes = it->bytes;
-	s->error = d->st->error_is_status ? errno_of_status(it->error) : it->error;
+	/* a bio has a block status on every kernel, a request's tracepoint not */
+	s->error = d->st->error_is_status || (it->flags & IO_ITEM_BIO) ? errno_of_status(it->error) : it->error;
 	s->request = request_number(rec, i);
 	s->parent = it->parent && it->parent <= i ? request_number(rec, it->parent - 1) : -1;
 	s->rw = io_dir_name(it->rw);
@@ -185,7 +186,7 @@ static unsigned int decode_flags(const struct io_rec_op *rec)
 	return flags;
 }
 
-static int record_check(const struct io_rec_op *rec, size_t size)
+int io_record_check(const struct io_rec_op *rec, size_t size)
 {
 	const size_t head = sizeof(*rec) - sizeof(rec->item);
 	uint64_t sum = 0;
@@ -201,7 +202,7 @@ static int record_check(const struct io_rec_op *rec, size_t size)
 
 int io_decode(struct io_decoder *d, const struct io_rec_op *rec, size_t size, struct op *op)
 {
-	int err = record_check(rec, size);
+	int err = io_record_check(rec, size);
 
 	if (err)
 		return err;

@@ -22,7 +22,7 @@ typedef uint64_t u64;
 enum { W_CALLS = 1, W_FAULT = 2, W_KERNEL = 4, W_URING = 8, W_FOLLOW = 16, W_BLOCK = 32, W_MUST = 64, W_RECORDS = 128, W_GETRQ = 256, W_BIO = 512 };
 
 /* Stages in the order of io.h, and for each the hooks that show it, preferred first: the first group whose
- * tracepoint or function exists and attaches is taken. `lost`: what is not seen when none does. */
+ * tracepoint or function exists is taken. `lost`: what is not seen when none does. */
 static const struct hook {
 	const char *stage, *prog, *prog2; /* prog2: its other half, loaded and attached together with it */
 	const char *name;                 /* tracepoint, or function when fn */
@@ -275,8 +275,8 @@ static void set_text(struct io_state *st)
 	if (!ro->text_len)
 		ro->text_len = 64 << 20;
 #if defined(__x86_64__)
-	ro->module_start = 0xffffffffc0000000ull; /* Documentation/arch/x86/x86_64/mm.rst: 1 GiB of modules */
-	ro->module_len = 0x3f000000;
+	ro->module_start = 0xffffffffa0000000ull; /* Documentation/arch/x86/x86_64/mm.rst; c0000000 with KASLR */
+	ro->module_len = 0x5f000000;
 #else
 	ro->module_start = start - (2ull << 30); /* within reach of a branch, below the kernel */
 	ro->module_len = 2ull << 30;
@@ -387,11 +387,11 @@ static int attach_all(struct io_state *st, const bool use[HOOKS])
 				continue;
 			}
 			if (hooks[i].when & W_MUST) {
-				log_error("cannot attach to %s: %s", hooks[i].name, strerror(errno));
-				return -errno;
+				int err = -errno;
+				log_error("cannot attach to %s: %s", hooks[i].name, strerror(-err));
+				return err;
 			}
-			if (hooks[i].lost)
-				unseen_add(st, hooks[i].lost, strerror(errno));
+			unseen_add(st, hooks[i].lost ? hooks[i].lost : hooks[i].name, strerror(errno));
 		}
 	}
 	return 0;
@@ -479,11 +479,11 @@ void io_lost_read(const struct io_state *st, uint64_t lost[LOSS_N])
 		lost[i] = st->skel->bss->lost[i];
 }
 
-bool io_bpf_time(const struct io_state *st, uint64_t *ns, uint64_t *runs)
+bool io_bpf_time(const struct io_state *st, uint64_t *ns, uint64_t *runs, uint64_t *missed)
 {
 	struct bpf_program *p;
 
-	*ns = *runs = 0;
+	*ns = *runs = *missed = 0;
 	bpf_object__for_each_program(p, st->skel->obj) {
 		struct bpf_prog_info info = { 0 };
 		unsigned int len = sizeof(info);
@@ -492,6 +492,7 @@ bool io_bpf_time(const struct io_state *st, uint64_t *ns, uint64_t *runs)
 		if (fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &len)) {
 			*ns += info.run_time_ns;
 			*runs += info.run_cnt;
+			*missed += info.recursion_misses;
 		}
 	}
 	return *runs > 0;

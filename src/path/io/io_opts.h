@@ -28,13 +28,12 @@ struct io_opts {
 	bool block_only;                  /* device requests; no system calls */
 	unsigned int max_inflight;        /* slots of synchronous operations; 0: from the number of threads */
 	unsigned int ring_bytes;          /* 0: default */
-	bool follow_only_pids;            /* `-- CMD`: pids is the child that has not started yet */
 };
 
 /* Name of an operation kind ("pread64"), NULL past the end; for --op and for messages. */
 const char *io_kind_name(unsigned int kind);
-/* Bits of the kinds that a word means: a kind's name, or a group: "read", "write", "sync", "fault", "kernel",
- * "libaio", "io_uring". 0: unknown. */
+/* Bits of the kinds that a word means: a kind's name, or a group: "reads", "writes", "copies", "syncs", "faults",
+ * "kernel", "libaio", "io_uring". 0: unknown. */
 uint64_t io_kinds_parse(const char *word);
 
 #endif

@@ -34,7 +34,7 @@ struct io_state {
 	struct io_decoder *decoder;
 	struct io_rows *rows;
 	VEC(struct kept *) top;           /* min-heap by wall */
-	struct lost lost[LOSS_N + 1];
+	struct lost lost[LOSS_N + 2];
 	uint64_t malformed;
 	uint64_t ops;                     /* counted at the last summary */
 	bool error_is_status;
@@ -50,8 +50,9 @@ void io_ready(struct io_state *st, bool on);
 void io_top_raise(struct io_state *st, uint64_t wall);
 int io_map_fd(const struct io_state *st, const char *name);
 void io_lost_read(const struct io_state *st, uint64_t lost[LOSS_N]);
-/* BPF time of all programs; false when the kernel does not count it. Memory of all maps. */
-bool io_bpf_time(const struct io_state *st, uint64_t *ns, uint64_t *runs);
+/* BPF time of all programs; false when the kernel does not count it. missed: events at which the kernel skipped a
+ * program because an interrupt came while it ran on that CPU (counted from 5.12). */
+bool io_bpf_time(const struct io_state *st, uint64_t *ns, uint64_t *runs, uint64_t *missed);
 uint64_t io_map_bytes(const struct io_state *st);
 
 /* io_decode.c */
@@ -59,6 +60,8 @@ struct io_decoder *io_decoder_new(struct io_state *st);
 void io_decoder_free(struct io_decoder *d);
 /* Wire record -> op, valid until the next call. 0, or -EINVAL on a malformed record. */
 int io_decode(struct io_decoder *d, const struct io_rec_op *rec, size_t size, struct op *op);
+/* 0, or -EINVAL when the record is malformed. */
+int io_record_check(const struct io_rec_op *rec, size_t size);
 int io_decode_path(struct io_state *st, const struct io_rec_path *rec, size_t size);
 
 /* io_rows.c */

@@ -22,7 +22,6 @@ struct io_rows {
 	VEC(struct row) rows;
 	VEC(struct share) shares;
 	char (*devs)[64];
-	uint64_t t, t_interval;
 };
 
 struct io_rows *io_rows_new(struct io_state *st)

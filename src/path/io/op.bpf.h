@@ -128,7 +128,8 @@ static __always_inline void slot_reset(struct io_slot *s, u32 kind, u64 now)
 	s->sub = s->sub_first = s->next = 0;
 	s->sub_left = 0;
 	s->ring = 0;
-	s->submitted_at = s->done_at = 0;
+	s->submitted_at = s->done_at = s->early = 0;
+	s->batch = 0;
 	s->res = 0;
 }
 

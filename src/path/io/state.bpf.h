@@ -51,12 +51,13 @@ struct io_slot {
 	u32 tid, tgid;
 	u32 nbios, pages_added, pages_dirtied, items_lost;
 	/* synchronous: the asynchronous operation being submitted */
-	u32 sub;                         /* slot index + 1, 0: none */
+	u32 sub, sub_seq;                /* slot index + 1, 0: none; and its seq */
 	u32 sub_first;                   /* chain of a libaio batch */
 	s64 sub_left;                    /* bytes of it not yet seen as bios */
 	u64 ring;                        /* io_uring_enter: struct io_ring_ctx */
 	/* asynchronous */
-	u32 next, site_kind;
+	u32 next, batch;                 /* batch: place in the io_submit call */
+	u64 early;                       /* reaped before its submission returned: when */
 	u64 part0[TP_N];                /* the submitter's parts when the submission began */
 	u64 submitted_at, done_at;
 	s64 res;
@@ -113,7 +114,7 @@ struct request_slot {
 	struct request_info i;
 	u64 sector, submitter;
 	u32 index;                       /* its own in the map */
-	u8 nlinks, counted;
+	u8 nlinks, counted, requeued;
 	struct link link[LINKS];
 };
 
@@ -139,7 +140,7 @@ struct {
 /* Requests that loop devices work on. The worker reads and writes the backing file through the page cache, where
  * nothing leads from its bios to the request; with one request under way there is no doubt. */
 enum { LOOPS = 8, LOOP_MAJOR = 7 };
-struct loop_request { u64 rq, t; struct link link; };
+struct loop_request { u64 rq, t; u32 under_way, pad; struct link link; };
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, LOOPS);
@@ -305,8 +306,15 @@ static __always_inline struct io_slot *async_claim(u64 key, u32 *index)
 			return s;
 		}
 	}
+	/* Nobody will end an operation whose process has gone: the oldest way gives up what is done or an hour old. */
 	lose(LOSS_SLOT);
-	return NULL;
+	s = slot_at(async_index(key, 0));
+	*index = async_index(key, 0);
+	if (!s || (!s->done && bpf_ktime_get_ns() - s->t < 3600000000000ull))
+		return NULL;
+	s->seq++;
+	s->key = key;
+	return s;
 }
 
 /* The operation a link points to, if it is still the same one. */
@@ -379,8 +387,10 @@ static __always_inline struct type *name##_claim(u64 p, u64 now, u32 loss)      
 		i = h ^ way;                                                           \
 		at = bpf_map_lookup_elem(&map, &i);                                    \
 		if (at && (!at->field || at->field == p ||                             \
-			   now - at->claimed > 60000000000ull)) {                      \
+			   (s64)(now - at->claimed) > 60000000000ll)) {                      \
 			s = at;                                                        \
+			if (at->field && at->field != p)                               \
+				lose(loss);                                            \
 			break;                                                         \
 		}                                                                      \
 	}                                                                              \
