@@ -68,7 +68,7 @@ static int session_summary(struct session *s, void *src, uint64_t from, uint64_t
 
 static int session_totals(struct session *s, void *src, uint64_t from, uint64_t to, uint64_t attach_ns)
 {
-	struct losses lost;
+	struct losses lost = { 0 };
 	struct cost cost = { .wall = to - s->t0, .attach_ns = attach_ns };
 	struct rusage ru;
 	int err = session_summary(s, src, from, to, false);

@@ -195,9 +195,14 @@ int io_record_check(const struct io_rec_op *rec, size_t size)
 		return -EINVAL;
 	if (size < head + rec->nitems * sizeof(rec->item[0]) || !io_kind_name(rec->kind))
 		return -EINVAL;
-	for (int i = 0; i < TP_N; i++)
-		sum += rec->part[i];
-	return sum + rec->inflight + rec->unreaped == rec->wall ? 0 : -EINVAL;
+	/* never past the wall time, so that nothing wraps */
+	for (int i = 0; i < TP_N + 2; i++) {
+		uint64_t ns = i < TP_N ? rec->part[i] : i == TP_N ? rec->inflight : rec->unreaped;
+		if (ns > rec->wall - sum)
+			return -EINVAL;
+		sum += ns;
+	}
+	return sum == rec->wall ? 0 : -EINVAL;
 }
 
 int io_decode(struct io_decoder *d, const struct io_rec_op *rec, size_t size, struct op *op)
