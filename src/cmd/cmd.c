@@ -46,8 +46,9 @@ int cmd_flush(int status)
 {
 	if (!fflush(stdout) && !ferror(stdout))
 		return status;
-	if (errno != EPIPE)
-		cmd_error("cannot write the output: %s", strerror(errno));
+	if (errno == EPIPE)
+		return status; /* the reader has had enough: no failure of ours */
+	cmd_error("cannot write the output: %s", strerror(errno));
 	return EXIT_FAILURE;
 }
 

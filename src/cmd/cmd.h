@@ -28,7 +28,7 @@ void cmd_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
  * (OPTS_HELP_MAN), or message with a pointer to --help. Returns the exit status. */
 int cmd_options_end(const struct opt_command *c, int result, const char *message);
 
-/* Hands on what is buffered for stdout: status, or 1 with a message when that fails (quietly when nobody reads). */
+/* Hands on what is buffered for stdout: status, also when nobody reads any more; 1 with a message when it fails. */
 int cmd_flush(int status);
 
 unsigned int cmd_width(FILE *out); /* columns of the terminal; 0: not one */

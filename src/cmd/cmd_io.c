@@ -208,8 +208,10 @@ static int io_session(struct io_cmdline *c, struct io_opts *o, struct io_run *ru
 	sinks_close(&run->session);
 	if (out != stdout && fclose(out) && !err)
 		err = -errno;
-	if (err == -EPIPE)
+	if (err == -EPIPE) {
+		clearerr(stdout);
 		return 0; /* the reader has had enough */
+	}
 	if (err)
 		log_error("%s: %s", c->output ? c->output : "spoor io", strerror(-err));
 	return err ? 1 : 0;

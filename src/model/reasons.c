@@ -109,10 +109,7 @@ static const struct { const char *symbol, *with, *reason; } table[] = {
 	{ "rwsem_down_*", "blkdev_*", "inode lock" },
 	{ "rwsem_down_*", "ext4_map_blocks", "block map lock" },
 	{ "rwsem_down_*", "ext4_da_*", "block map lock" },
-	{ "rwsem_down_*", "down_read", "rw semaphore" },
-	{ "rwsem_down_*", NULL, "rw semaphore" },
 	{ "percpu_rwsem_wait", "sb_start_write", "file system frozen" },
-	{ "percpu_rwsem_wait", NULL, "rw semaphore" },
 	{ "inode_dio_wait*", NULL, "direct I/O of the inode" },
 	{ "fdget_pos", NULL, "file position lock" },
 	{ "__fdget_pos", NULL, "file position lock" },
@@ -122,8 +119,6 @@ static const struct { const char *symbol, *with, *reason; } table[] = {
 	{ "__mutex_lock*", "loop_*", "loop device lock" },
 	{ "__mutex_lock*", "jbd2_*", "journal lock" },
 	{ "__mutex_lock*", "io_uring_*", "io_uring lock" },
-	{ "__mutex_lock*", NULL, "mutex" },
-	{ "rt_mutex_*", NULL, "mutex" },
 	{ "futex_wait*", NULL, "futex" },
 	/* reads and direct I/O */
 	{ "page_cache_ra_*", NULL, "read-ahead" },
@@ -196,7 +191,15 @@ static const struct { const char *symbol, *with, *reason; } table[] = {
 	{ "do_nanosleep", NULL, "sleep" },
 	{ "msleep*", NULL, "sleep" },
 	{ "__cond_resched", NULL, "gave up the CPU" },
-	{ "io_schedule*", NULL, "block I/O" },
+};
+
+/* When no line matches: the frame that sleeps for any caller, where it is shown. */
+static const struct { const char *symbol, *reason; } generic[] = {
+	{ "rwsem_down_*", "rw semaphore" },
+	{ "percpu_rwsem_wait", "rw semaphore" },
+	{ "__mutex_lock*", "mutex" },
+	{ "rt_mutex_*", "mutex" },
+	{ "io_schedule*", "block I/O" },
 };
 
 static bool name_matches(const char *pattern, const char *name)
@@ -259,16 +262,13 @@ const char *reason_of(const char *const *names, unsigned int n)
 
 	while (innermost < n && name_is_sleeper(names[innermost]))
 		innermost++;
-	for (unsigned int f = 0; f < n; f++) {
-		/* the generic sleepers decide only when nothing further out does */
-		if (!strncmp(names[f], "io_schedule", 11))
-			continue;
+	for (unsigned int f = 0; f < n; f++)
 		for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
 			if (line_matches(i, names, f, n, f == innermost))
 				return table[i].reason;
-	}
 	for (unsigned int f = 0; f < n; f++)
-		if (!strncmp(names[f], "io_schedule", 11))
-			return "block I/O";
+		for (size_t i = 0; i < sizeof(generic) / sizeof(generic[0]); i++)
+			if (name_matches(generic[i].symbol, names[f]))
+				return generic[i].reason;
 	return NULL;
 }

@@ -290,10 +290,10 @@ case_output() {
 
 # Programs, maps and links of the process, by id: others may be tracing at the same time.
 bpf_ids() {
-	sed -n 's/^\(prog_id\|map_id\|link_id\):\s*/\1 /p' "/proc/$1"/fdinfo/* 2>/dev/null | sort -u
+	sed -n 's/^\(prog\|map\|link\)_id:\s*/\1 /p' "/proc/$1"/fdinfo/* 2>/dev/null | sort -u
 }
-bpf_left() { # of the ids on stdin
-	while read -r kind id; do bpftool "${kind%_id}" show id "$id" 2>/dev/null | head -n 1; done
+bpf_left() { # of the ids in FILE
+	for kind in prog map link; do bpftool $kind show | sed -n "s/^\([0-9]*\):.*/$kind \1/p"; done | sort -u | comm -12 - "$1"
 }
 case_signals() {
 	local sig how want hows=("-d $dev" --each)
@@ -302,14 +302,16 @@ case_signals() {
 		for how in "${hows[@]}"; do
 			start io $how
 			bpf_ids "$pid" >"$tmp/ids"
+			# else the check below would show nothing
+			[ -s "$tmp/ids" ] && [ "$(bpf_left "$tmp/ids")" = "$(cat "$tmp/ids")" ] || not_ok "SIG$sig: the ids are wrong"
 			fio_reads 2000
 			finish $sig
-			local want=0
+			want=0
 			[ $sig != KILL ] || want=137
 			result "SIG$sig with $how" "status $rc" test $rc = $want
 			[ $sig = KILL ] || result "SIG$sig with $how" "the summary comes" grep -q "^lost: " "$tmp/out"
 			# the kernel frees them after a grace period
-			for _ in {1..40}; do bpf_left <"$tmp/ids" >"$tmp/left"; [ -s "$tmp/left" ] || break; sleep 0.1; done
+			for _ in {1..40}; do bpf_left "$tmp/ids" >"$tmp/left"; [ -s "$tmp/left" ] || break; sleep 0.1; done
 			result "SIG$sig with $how" "$(wc -l <"$tmp/ids") programs, maps and links, none left" test ! -s "$tmp/left"
 		done
 	done

@@ -262,7 +262,7 @@ scenario_softirq() {
 		    if end and begun: intervals.append((begun, ns))
 		    begun = None if end else ns
 		truth = overlap(intervals, ops)
-		holds(len(intervals) > 200, f"only {len(intervals)} softirqs")
+		holds(len(intervals) > 50, f"only {len(intervals)} softirqs")
 		# what hard interrupts took within a softirq is irq, in ftrace's times it is not taken out
 		note(close(part(ops, "softirq"), truth, "softirq", 0.9, 1.1, 2000 * len(intervals)), f"{len(intervals)} softirqs") # it prints us
 		note(known(ops), nothing_lost(t))
