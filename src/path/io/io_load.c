@@ -339,6 +339,25 @@ static int set_cgroup_v1(struct io_state *st, struct probe *p)
 	return -ENOENT;
 }
 
+/* By name, at the top level of a structure. */
+static bool type_has_member(const struct btf *btf, const char *type, const char *member)
+{
+	int id = btf ? btf__find_by_name_kind(btf, type, BTF_KIND_STRUCT) : -1;
+	const struct btf_type *t = id > 0 ? btf__type_by_id(btf, id) : NULL;
+
+	for (int i = 0; t && i < btf_vlen(t); i++)
+		if (!strcmp(btf__name_by_offset(btf, btf_members(t)[i].name_off), member))
+			return true;
+	return false;
+}
+
+/* What depends on fields, not on hooks. */
+static void fields_check(struct io_state *st, struct probe *p)
+{
+	if (wanted_mask(&st->opts) & W_URING && !type_has_member(probe_btf(p), "task_struct", "worker_private"))
+		unseen_add(st, "requests of io_uring worker threads", "this kernel's tasks do not lead to their worker (before 5.17)");
+}
+
 static int set_sizes(struct io_state *st)
 {
 	struct io_bpf__rodata *ro = st->skel->rodata;
@@ -428,6 +447,7 @@ int io_load(struct io_state *st, struct probe *probe)
 	if (err)
 		return err;
 	set_forms(st, probe);
+	fields_check(st, probe);
 	set_filters(st);
 	if (!st->opts.block_only)
 		set_text(st);
