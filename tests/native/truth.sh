@@ -353,8 +353,9 @@ scenario_threads_10000() {
 		note(same(r["count"], 10000, "reads"), same(r["bytes"], t.out["bytes"], "bytes"))
 		bios = t.losses().get("bios: more in flight than there are slots", 0)
 		holds(t.lost["total"] == bios, f"lost {t.losses()}")
-		count = t.rows_of("${loop#/dev/}", "read")[0]
-		note(same(count + bios, 10000, f"requests with {bios} lost bios"))
+		# neighbours that wait together are merged
+		count, d = t.rows_of("${loop#/dev/}", "read")[0], disk_change(dir, name, "${loop#/dev/}")
+		note(same(count + bios, d["read"], f"requests with {bios} lost bios"), f"merged {d['merges']}")
 	E
 }
 

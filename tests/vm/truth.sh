@@ -301,8 +301,9 @@ scenario_threads_10000() {
 		r = t.row("$(disk_name "$nb")", op="pread64")
 		note(same(t.out["threads"], 10000, "threads"), same(r["count"], 10000, "reads"), same(r["bytes"], t.out["bytes"], "bytes"))
 		bios = t.losses().get("bios: more in flight than there are slots", 0)
-		count = t.rows_of("$(disk_name "$nb")", "read")[0]
-		note(same(count + bios, 10000, f"requests with {bios} lost bios"))
+		# neighbours that wait together are merged
+		count, d = t.rows_of("$(disk_name "$nb")", "read")[0], disk_change(dir, name, "$(disk_name "$nb")")
+		note(same(count + bios, d["read"], f"requests with {bios} lost bios"), f"merged {d['merges']}")
 		holds(t.lost["total"] == bios, f"lost {t.losses()}")
 		note(f"trees {len(t.op)}", f"peak {t.cost['rss_peak'] >> 20} MB")
 	E

@@ -86,7 +86,7 @@ struct io_item {
 	__u16 cpu;                 /* request: completed on */
 };
 
-enum { IO_ITEMS = 16, IO_NAME = 256, IO_PATH = 1024, IO_DEPTH = 24 };
+enum { IO_ITEMS = 32, IO_NAME = 256, IO_PATH = 1024, IO_DEPTH = 24 };
 
 enum io_op_flags {
 	IOF_ASYNC = 1 << 0, IOF_REAP_UNSEEN = 1 << 1, IOF_DIRECT = 1 << 2, IOF_KILLED = 1 << 3,

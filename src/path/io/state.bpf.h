@@ -339,7 +339,7 @@ static __always_inline struct io_item *link_item(const struct link *l)
 	return r ? &r->item[(l->item - 1) & (IO_ITEMS - 1)] : NULL;
 }
 
-/* Four items are kept for waits, which must not be lost among many requests. */
+/* Eight items are kept for waits, which must not be lost among many requests. */
 static __always_inline struct io_item *item_new(struct io_slot *s, u32 index, u32 type)
 {
 	struct io_rec_op *r;
@@ -351,7 +351,7 @@ static __always_inline struct io_item *item_new(struct io_slot *s, u32 index, u3
 	r = bpf_map_lookup_elem(&recs, &index);
 	if (!r)
 		return NULL;
-	if (n >= (type == IO_ITEM_WAIT ? IO_ITEMS : IO_ITEMS - 4)) {
+	if (n >= (type == IO_ITEM_WAIT ? IO_ITEMS : IO_ITEMS - 8)) {
 		s->items_lost += type != IO_ITEM_WAIT;
 		return NULL;
 	}
