@@ -14,7 +14,7 @@
 
 /* Position of the bio or request among the parameters: 5.11 dropped the leading request_queue
  * (a54895fa057c, e8a676d61c07). 0 or 1, found in BTF. */
-const volatile u8 arg_bio_queue, arg_getrq, arg_rq_insert, arg_rq_issue, arg_rq_requeue, arg_split, arg_merge;
+const volatile u8 arg_bio_queue, arg_getrq, arg_rq_insert, arg_rq_issue, arg_rq_requeue, arg_rq_merge, arg_split, arg_merge;
 /* bpf_get_current_task_btf: from 5.11 (3ca1032ab7ab). */
 const volatile u8 has_task_btf;
 /* sched_switch has prev_state as fourth parameter from 5.18 (fa2c3254d7cf). */

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later OR GPL-2.0
 """Compares what spoor said with what is known to be so. Served to tests/lib/truth.sh: a line "NAME DIR SCRIPT" on
-stdin runs the Python text in the file SCRIPT on the traces in DIR, and answers "ok|not ok|skip NAME DETAIL".
+stdin runs the Python text in the file SCRIPT on the traces in DIR, and answers "ok|not ok|skip NAME DETAIL"; its own first line is "ready".
 
 A script sees the functions below and `t`, the trace DIR/NAME.json; its failures are exceptions. One process serves
 all checks, for starting Python takes seconds in a VM without KVM.
@@ -298,6 +298,7 @@ def answer(name, directory, script):
 
 
 def main():
+    print("ready", flush=True)
     for line in sys.stdin:
         print(answer(*line.split()).replace("\n", " "), flush=True)
     return 0

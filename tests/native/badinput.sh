@@ -390,6 +390,7 @@ export TMP_ERR=$tmp/err
 : >"$tmp/out" >"$tmp/err"
 for c in $(declare -F | sed -n 's/^declare -f \(case_.*\)/\1/p'); do
 	[[ $c == *${1:-}* ]] || continue
+	[ -d "$tmp" ] || { echo "not ok somebody removed $tmp"; exit 1; }
 	t0=$SECONDS
 	$c
 	echo "# $c: $((SECONDS - t0)) s"

@@ -45,7 +45,7 @@ file_system() { # FSTYPE SIZE_MB: on $loop, at $mnt
 	mnt=$T/mnt
 	mkdir -p "$mnt"
 	disk "$2" || return
-	mkfs_dev "$1" "$loop" && mount -t "$1" "$loop" "$mnt" && undo+=("umount $mnt")
+	mkfs_dev "$1" "$loop" && mount -t "$1" -o "$(quiet_mount "$1")" "$loop" "$mnt" && undo+=("umount $mnt")
 }
 mkfs_dev() {
 	case $1 in
@@ -171,7 +171,7 @@ fsync_on() {
 	verify "fsync_$1" <<-E
 		ops = t.ops("fsync", comm="fsyncer", file="/file")
 		note(same(len(ops), 100, "fsyncs"), close(wall(ops), t.out["fsync_ns"], "wall", 0.95, 1.01))
-		named = {r: ns for r, ns in reasons(ops) if r.startswith(("journal", "transaction", "page under", "ordered", "device cache"))}
+		named = {r: ns for r, ns in reasons(ops) if r.startswith(("journal", "transaction", "page under", "ordered", "device cache", "metadata"))}
 		note(at_least(sum(named.values()), wait(ops), "log and data, of the waiting", ops))
 		dev = "${loop#/dev/}"
 		note(as_diskstats(t, disk_change(dir, name, dev), dev))
@@ -190,7 +190,7 @@ scenario_throttled() {
 		dev = "${loop#/dev/}"
 		ops = [o for o in t.ops("pread64", comm="readers", dev=dev) if o["wall"] > 15e6]
 		holds(wall(ops) > 0.8e9, "not throttled: " + where_it_went(t.ops("pread64", dev=dev)))
-		note(at_least(wait(ops, "block I/O", "direct I/O"), wall(ops), "wait block I/O", ops), known(ops), nothing_lost(t))
+		note(at_least(wait(ops, "block I/O", "direct I/O"), wall(ops) - part(ops, "runq"), "wait block I/O", ops), known(ops), nothing_lost(t))
 		if t.unseen("throttled"):
 		    why = [u["why"] for u in t.cost["unseen"] if "throttled" in u["what"]][0]
 		    holds(stage(ops, "throttled") == 0, "unseen, but there is a stage")

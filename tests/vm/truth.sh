@@ -354,7 +354,7 @@ scenario_journal() {
 fsync_on() { # FSTYPE
 	local nb dm fs=$1
 	nb=$(mk_null_blk nb0 0 64 0) && dm=$(mk_dm_delay slow "$nb" 0 10) &&
-		mkfs_mount "$fs" "$dm" /tmp/mnt "$([ "$fs" = ext4 ] && echo noinit_itable)" ||
+		mkfs_mount "$fs" "$dm" /tmp/mnt "$(quiet_mount "$fs")" ||
 		{ skip "fsync_$fs" "no $fs"; return; }
 	trace_begin "fsync_$fs" || return
 	"$progs/fsyncer" -n 10 /tmp/mnt/load >/dev/null &

@@ -452,11 +452,13 @@ int io_issue(u64 *ctx)
 	if (!r)
 		return 0;
 	if (r->i.t_issue) {
-		if (r->requeued) { /* again: the first attempt's time counts as the device's */
-			r->requeued = 0;
+		/* Again, after a requeue or by the driver: the first attempt's time counts as the device's. It may have
+		 * got more bios in between. */
+		if (rq->start_time_ns <= r->i.t_issue) {
+			request_adopt(r, rq);
 			return 0;
 		}
-		/* the completion of its former life was missed */
+		/* It was allocated since: the completion of its former life was missed. */
 		lose(LOSS_REQUEST);
 		r->rq = 0;
 		r = request_claim((u64)rq, now, LOSS_REQUEST);
@@ -470,16 +472,26 @@ int io_issue(u64 *ctx)
 	return 0;
 }
 
+/* A request that another has swallowed never completes; its bios go on with the other. */
+SEC("tp_btf/block_rq_merge")
+int io_rq_merge(u64 *ctx)
+{
+	struct request *rq = CTX_ARG01(ctx, arg_rq_merge);
+	struct request_slot *r = request_find((u64)rq);
+
+	if (r)
+		r->rq = 0;
+	return 0;
+}
+
 SEC("tp_btf/block_rq_requeue")
 int io_requeue(u64 *ctx)
 {
 	struct request *rq = CTX_ARG01(ctx, arg_rq_requeue);
 	struct request_slot *r = request_find((u64)rq);
 
-	if (r) {
+	if (r)
 		r->i.flags |= IO_ITEM_REQUEUED;
-		r->requeued = 1;
-	}
 	return 0;
 }
 

@@ -233,7 +233,7 @@ static int io_losses(void *self, struct losses *out)
 		[LOSS_RING] = { "operations", "ring buffer full" },
 		[LOSS_SLOT] = { "operations", "more in flight than there are slots (--max-inflight)" },
 		[LOSS_BIO] = { "bios", "more in flight than there are slots" },
-		[LOSS_REQUEST] = { "requests", "more in flight than there are slots" },
+		[LOSS_REQUEST] = { "requests", "completion not seen, or more in flight than there are slots" },
 		[LOSS_ROW] = { "summary rows", "more kinds and devices than rows" },
 		[LOSS_ITEM] = { "wait reasons", "table full" },
 		[LOSS_LINK] = { "links", "more operations in one request than it keeps" },

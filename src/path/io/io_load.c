@@ -55,6 +55,7 @@ static const struct hook {
 	{ "merge", "io_backmerge", NULL, "block_bio_backmerge", false, W_BIO, "back merges" },
 	{ "front", "io_frontmerge", NULL, "block_bio_frontmerge", false, W_BIO, "front merges" },
 	{ "insert", "io_insert", NULL, "block_rq_insert", false, W_BIO, "stage plugged" },
+	{ "rq merge", "io_rq_merge", NULL, "block_rq_merge", false, W_BIO, "merges of requests" },
 	{ "requeue", "io_requeue", NULL, "block_rq_requeue", false, W_BIO, "requeues" },
 	{ "complete", "io_complete", NULL, "block_rq_complete", false, W_BLOCK | W_MUST, "completions" },
 	{ "bio end", "io_bio_complete", NULL, "block_bio_complete", false, W_BIO, "bios of stacked devices" },
@@ -205,6 +206,7 @@ static void set_forms(struct io_state *st, struct probe *p)
 	ro->arg_merge = arg_of(p, "block_bio_backmerge", "bio");
 	ro->arg_rq_insert = arg_of(p, "block_rq_insert", "request");
 	ro->arg_rq_issue = arg_of(p, "block_rq_issue", "request");
+	ro->arg_rq_merge = arg_of(p, "block_rq_merge", "request");
 	ro->arg_rq_requeue = arg_of(p, "block_rq_requeue", "request");
 	ro->has_task_btf = probe_can(p, PROBE_TASK_STORAGE); /* came in the same release */
 	ro->has_prev_state = probe_tracepoint_args(p, "sched_switch") >= 4;

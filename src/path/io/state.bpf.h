@@ -114,7 +114,7 @@ struct request_slot {
 	struct request_info i;
 	u64 sector, submitter;
 	u32 index;                       /* its own in the map */
-	u8 nlinks, counted, requeued;
+	u8 nlinks, counted;
 	struct link link[LINKS];
 };
 
