@@ -193,11 +193,12 @@ def close(found, wanted, what, low=0.95, high=1.05, slack=0):
 
 
 def nothing_lost(t):
-    """Two CPUs that claim one slot of the request table at the same instant lose a request in some ten thousand; it is
-    counted, and then counts cannot be compared."""
+    """A known fault (docs/kernels.md) loses some requests under load; they are counted, and then counts cannot be
+    compared. More than one in a hundred is a failure all the same."""
     lost = sum(c["n"] for c in t.lost["causes"] if c["what"] == "requests")
-    if lost and lost == t.lost["total"]:
-        raise Skip(f"lost {lost} requests to a race of two CPUs for one slot (known): nothing to compare")
+    seen = sum(r["count"] for r in t.summaries[-1]["rows"] if "rw" in r)
+    if lost and lost == t.lost["total"] and lost <= max(3, seen // 100):
+        raise Skip(f"lost {lost} of {seen + lost} requests (known fault, see docs/kernels.md): nothing to compare")
     if t.lost["total"]:
         raise Wrong(f"lost {t.losses()}")
     return "lost 0"
