@@ -282,7 +282,7 @@ case_output() {
 		timeout -s KILL $((30 * slow)) bash -c '"$1" io -D 60 ${@:2} 2>"$TMP_ERR" | head -n 1 >/dev/null; exit ${PIPESTATUS[0]}' sh \
 			"$spoor" $how --slower 1us
 		rc=$?
-		result "| head -1 with $how" "status $rc after $((SECONDS - t0)) s" test $rc = 0 -a $((SECONDS - t0)) -lt $((5 * slow))
+		result "| head -1 with $how" "status $rc after $((SECONDS - t0)) s" test $rc = 0 -a $((SECONDS - t0)) -lt $((15 + 5 * slow))
 		result "| head -1 with $how" "no complaint" test ! -s "$tmp/err"
 	done
 	kill $load; wait $load 2>/dev/null
