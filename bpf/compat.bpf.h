@@ -107,10 +107,12 @@ static __always_inline u64 regs_syscall_arg(struct pt_regs *regs, u32 n)
 /* A 32-bit program: its call numbers mean something else. TS_COMPAT, arch/x86/include/asm/thread_info.h. */
 static __always_inline bool task_in_compat_syscall(struct task_struct *t)
 {
+	if (has_task_btf) /* typed: read without a helper */
+		t = bpf_get_current_task_btf();
 #if defined(__TARGET_ARCH_x86)
-	return BPF_CORE_READ(t, thread_info.status) & 2;
+	return (has_task_btf ? t->thread_info.status : BPF_CORE_READ(t, thread_info.status)) & 2;
 #else
-	return BPF_CORE_READ(t, thread_info.flags) & (1ul << 22); /* TIF_32BIT */
+	return (has_task_btf ? t->thread_info.flags : BPF_CORE_READ(t, thread_info.flags)) & (1ul << 22); /* TIF_32BIT */
 #endif
 }
 

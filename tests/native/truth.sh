@@ -12,6 +12,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 [ "$(id -u)" = 0 ] || { echo "# truth.sh: needs root" >&2; exit 97; }
 T=$(mktemp -d /dev/shm/truth.XXXXXX)
 undo=()
+export SPOOR_NATIVE=1 # nothing_lost() in lib/truth.py
 end_all() {
 	local i
 	for ((i = ${#undo[@]} - 1; i >= 0; i--)); do eval "${undo[i]}" >/dev/null 2>&1; done

@@ -45,9 +45,9 @@ static __always_inline struct io_slot *worker_op(struct task_struct *t, u32 *ind
 	return async_find(async_key((u64)BPF_CORE_READ(req, ctx), kiocb_user_data(req)), index);
 }
 
-static __always_inline void loop_note(struct request_slot *r, u64 now)
+static __always_inline void loop_note(const struct request_slot *r, u64 rq, u64 now)
 {
-	u32 i = slot_hash_pointer(r->rq) & (LOOPS - 1);
+	u32 i = slot_hash_pointer(rq) & (LOOPS - 1);
 	struct loop_request *l;
 
 	if (r->i.dev >> 20 != LOOP_MAJOR)
@@ -58,16 +58,16 @@ static __always_inline void loop_note(struct request_slot *r, u64 now)
 	if (now - l->t > 10000000000ull)
 		l->under_way = 0; /* completions were missed */
 	l->under_way++;
-	l->rq = r->rq;
+	l->rq = rq;
 	l->t = now;
 	__builtin_memset(&l->link, 0, sizeof(l->link));
 	if (r->nlinks)
 		l->link = r->link[0];
 }
 
-static __always_inline void loop_forget(struct request_slot *r)
+static __always_inline void loop_forget(const struct request_slot *r, u64 rq)
 {
-	u32 i = slot_hash_pointer(r->rq) & (LOOPS - 1);
+	u32 i = slot_hash_pointer(rq) & (LOOPS - 1);
 	struct loop_request *l;
 
 	if (r->i.dev >> 20 != LOOP_MAJOR)
@@ -77,7 +77,7 @@ static __always_inline void loop_forget(struct request_slot *r)
 		return;
 	if (l->under_way)
 		l->under_way--;
-	if (l->rq == r->rq)
+	if (l->rq == rq)
 		l->rq = 0;
 }
 
@@ -277,7 +277,6 @@ static __always_inline void bio_split(struct bio *front)
 	index = b->index;
 	*b = copy;
 	b->index = index;
-	b->bio = (u64)front;
 	b->bytes = front->bi_iter.bi_size;
 	b->link.item = 0;
 	rest = bio_find(rest_bio = (u64)front->bi_private);
@@ -320,65 +319,68 @@ static __always_inline void item_merge(const struct link *into, const struct lin
 		s->nitems--;
 }
 
-/* Both are indices into their maps. */
-__noinline int request_link(u32 request, u32 bio_index)
+static __always_inline void request_link(struct request_slot *r, const struct bio_slot *b)
 {
-	struct request_slot *r = bpf_map_lookup_elem(&requests, &request);
-	struct bio_slot *b = bpf_map_lookup_elem(&bios, &bio_index);
-
-	if (!r || !b || !b->link.slot)
-		return 0;
+	if (!b->link.slot)
+		return;
 	for (u32 i = 0; i < LINKS; i++) {
 		if (i >= r->nlinks) {
 			r->link[i] = b->link;
 			r->nlinks = i + 1;
-			return 0;
+			return;
 		}
 		if (r->link[i].slot == b->link.slot && r->link[i].seq == b->link.seq) {
 			if (want_records)
 				item_merge(&r->link[i], &b->link, b->bytes);
-			return 0;
+			return;
 		}
 	}
 	lose(LOSS_LINK);
-	return 0;
 }
 
-/* Takes over from the request's bios what it is and whom it serves; they are done with then. */
-/* Takes CHAIN bios; returns the next one, 0 at the end. */
-__noinline u64 request_adopt_bios(u32 request, u64 first)
+/* What the request is and whom it serves, from one of its bios, which is done with then. */
+static __always_inline void request_take(struct request_slot *r, struct bio_slot *b)
+{
+	if (!r->i.t_queue || b->t_submit < r->i.t_submit) {
+		r->i.t_submit = b->t_submit;
+		r->i.t_queue = b->t_queue;
+	}
+	if (!r->i.t_getrq)
+		r->i.t_getrq = b->t_getrq;
+	r->submitter = b->submitter;
+	r->counted |= b->counted;
+	if (b->rw == RW_FLUSH)
+		r->i.rw = RW_FLUSH;
+	bio_release(b);
+}
+
+/* The CHAIN bios after `last`; returns the last one seen, 0 at the end. */
+__noinline u64 request_adopt_more(u32 request, u64 last)
 {
 	struct request_slot *r = bpf_map_lookup_elem(&requests, &request);
-	struct bio *bio = (struct bio *)first;
+	struct bio *bio = (struct bio *)last;
 
 	if (!r)
 		return 0;
-	for (u32 i = 0; i < CHAIN && bio; i++) {
-		struct bio_slot *b = bio_find((u64)bio);
-		if (b) {
-			if (!r->i.t_queue || b->t_submit < r->i.t_submit) {
-				r->i.t_submit = b->t_submit;
-				r->i.t_queue = b->t_queue;
-			}
-			if (!r->i.t_getrq)
-				r->i.t_getrq = b->t_getrq;
-			r->submitter = b->submitter;
-			r->counted |= b->counted;
-			if (b->rw == RW_FLUSH)
-				r->i.rw = RW_FLUSH;
-			request_link(request, b->index);
-			b->bio = 0;
-		}
+	for (u32 i = 0; i < CHAIN; i++) {
+		struct bio_slot *b;
 		bio = BPF_CORE_READ(bio, bi_next);
-		if (bio)
-			r->i.flags |= IO_ITEM_MERGED;
+		if (!bio)
+			return 0;
+		b = bio_find((u64)bio);
+		if (b) {
+			request_link(r, b);
+			request_take(r, b);
+		}
 	}
 	return (u64)bio;
 }
 
 static __always_inline void request_adopt(struct request_slot *r, struct request *rq)
 {
-	u64 bio = (u64)BPF_CORE_READ(rq, bio);
+	struct bio *bio = rq->bio;
+	struct bio_slot *b;
+	u64 last;
 
 	r->i.dev = request_dev(rq);
 	r->i.bytes = rq->__data_len;
@@ -386,9 +388,25 @@ static __always_inline void request_adopt(struct request_slot *r, struct request
 	r->i.rw = rw_of(rq->cmd_flags);
 	if (!want_getrq)
 		r->i.t_getrq = rq->start_time_ns;
-	for (u32 i = 0; i < STEPS && bio; i++)
-		bio = request_adopt_bios(r->index, bio);
-	if (bio)
+	if (!bio)
+		return;
+	b = bio_find((u64)bio);
+	if (b) {
+		if (r->nlinks) {
+			request_link(r, b);
+		} else if (b->link.slot) {
+			r->link[0] = b->link;
+			r->nlinks = 1;
+		}
+		request_take(r, b);
+	}
+	if (!bio->bi_next)
+		return;
+	r->i.flags |= IO_ITEM_MERGED;
+	last = (u64)BPF_CORE_READ(rq, bio); /* as a number, which a function takes */
+	for (u32 i = 0; i < STEPS && last; i++)
+		last = request_adopt_more(r->index, last);
+	if (last)
 		lose(LOSS_LINK);
 }
 
@@ -536,12 +554,16 @@ static __always_inline void request_complete(struct request *rq, s32 error, u32 
 		if (!r)
 			return;
 		request_adopt(r, rq);
+		/* One that began after spoor did has bios that were seen. */
+		if (!r->i.t_submit && rq->bio && rq->__data_len && rq->start_time_ns > ready_at && !filter_any_task() &&
+		    !file_want_ino)
+			lose(LOSS_REQUEST);
 	}
 	if (want_links) {
 		bio = (u64)BPF_CORE_READ(rq, bio);
 		for (u32 i = 0; i < STEPS && bio; i++)
 			bio = vecs_forget(bio, r->i.dev);
-		loop_forget(r);
+		loop_forget(r, (u64)rq);
 	}
 	if (r->i.t_submit) {
 		if (r->counted) {
@@ -552,31 +574,37 @@ static __always_inline void request_complete(struct request *rq, s32 error, u32 
 		for (u32 i = 0; i < LINKS && i < r->nlinks; i++)
 			link_complete(r->index, i, now, error);
 	}
-	r->rq = 0;
+	request_release(r);
 }
 
 /* ---- the summary of --block alone: two hooks, one time stamp to remember, the rest is in the request ---- */
 
 static __always_inline void lean_issue(struct request *rq)
 {
-	u32 i = slot_hash_pointer((u64)rq) & request_mask;
-	struct request_slot *r = bpf_map_lookup_elem(&requests, &i);
+	u64 now = bpf_ktime_get_ns();
+	struct request_slot *r = request_enter(rq, now);
 
-	if (!r)
-		return;
-	r->rq = (u64)rq;
-	r->i.t_issue = bpf_ktime_get_ns();
+	/* Found with a former life's time: that one's completion was not seen. */
+	if (r && r->i.t_issue && rq->start_time_ns > r->i.t_issue)
+		lose(LOSS_REQUEST);
+	if (r)
+		r->i.t_issue = now;
 }
 
 static __always_inline void lean_complete(struct request *rq, s32 error, u32 bytes)
 {
-	u32 i = slot_hash_pointer((u64)rq) & request_mask;
-	struct request_slot *r = bpf_map_lookup_elem(&requests, &i);
+	struct request_slot *r = request_find((u64)rq);
 	struct request_info info = {};
 	u64 now;
 
-	if (!r || r->rq != (u64)rq || (bytes < rq->__data_len && !error) || !rq->bio)
+	if ((bytes < rq->__data_len && !error) || !rq->bio)
 		return;
+	if (!r) {
+		if (rq->__data_len && rq->start_time_ns > ready_at)
+			lose(LOSS_REQUEST);
+		return;
+	}
+	request_release(r);
 	info.dev = request_dev(rq);
 	if (ndevs_want && !filter_dev(info.dev))
 		return;
@@ -589,7 +617,6 @@ static __always_inline void lean_complete(struct request *rq, s32 error, u32 byt
 	info.bytes = rq->__data_len;
 	info.rw = rw_of(rq->cmd_flags);
 	device_row_add(&info, now, error != 0);
-	r->rq = 0;
 }
 
 /* A bio that never became a request: it was a stacked device's, or was refused. */
@@ -621,7 +648,7 @@ static __always_inline void bio_complete(struct bio *bio)
 		s->done_at = now;
 	if (b->counted && !b->merged && !b->t_getrq)
 		device_row_add(&r, now, bio->bi_status != 0);
-	b->bio = 0;
+	bio_release(b);
 }
 
 #endif

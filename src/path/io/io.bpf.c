@@ -82,18 +82,18 @@ int io_sys_enter(u64 *ctx)
 	tid = bpf_get_current_pid_tgid();
 	s = sync_find(tid, &index);
 	if (s) /* an operation whose end was not seen */
-		sync_release(s, index);
+		fault_settle(s, index);
 	s = sync_claim(tid, &index);
 	if (!s)
 		return 0;
 	slot_reset(s, kind, bpf_ktime_get_ns());
 	if (kind >= IO_KIND_N) {
 		if (!carrier_begin(s, index, regs))
-			sync_release(s, index);
+			sync_release(s);
 		return 0;
 	}
 	if (!call_begin(s, regs, nr)) {
-		sync_release(s, index);
+		sync_release(s);
 		return 0;
 	}
 	sync_start(s);
@@ -120,17 +120,16 @@ int io_sys_exit(u64 *ctx)
 	if (!s)
 		return 0;
 	if (s->kind >= IO_KIND_N) {
-		now = clock_now(&s->clock);
-		clock_stop(&s->clock, now);
+		now = slot_stop(s, index);
 		if (s->kind == IO_SUBMIT)
 			aio_submitted(s, index, now, ret);
 		else
 			uring_exit(s, index, now);
-		sync_release(s, index);
+		sync_release(s);
 		return 0;
 	}
 	if (s->flags & IOF_END_UNSEEN) /* a fault within a call that is not traced */
-		sync_release(s, index);
+		fault_settle(s, index);
 	else
 		sync_end(s, index, ret);
 	return 0;
@@ -206,7 +205,7 @@ int io_fault_begin_tp(u64 *ctx)
 	struct io_slot *s = sync_find(tid, &index);
 
 	if (s && s->kind == IO_FAULT)
-		sync_release(s, index);
+		fault_settle(s, index);
 	inode_op_begin(IO_FAULT, m->host, IOF_END_UNSEEN);
 	s = sync_find(tid, &index);
 	if (s && s->kind == IO_FAULT)
@@ -364,7 +363,7 @@ int io_bio_queue(u64 *ctx)
 		return 0;
 	}
 	if (b)
-		b->bio = 0;
+		bio_release(b);
 	bio_enter(bio, now);
 	return 0;
 }
@@ -460,7 +459,7 @@ int io_issue(u64 *ctx)
 		}
 		/* It was allocated since: the completion of its former life was missed. */
 		lose(LOSS_REQUEST);
-		r->rq = 0;
+		request_release(r);
 		r = request_claim((u64)rq, now, LOSS_REQUEST);
 		if (!r)
 			return 0;
@@ -468,7 +467,7 @@ int io_issue(u64 *ctx)
 	r->i.t_issue = now;
 	request_adopt(r, rq);
 	if (want_links)
-		loop_note(r, now);
+		loop_note(r, (u64)rq, now);
 	return 0;
 }
 
@@ -480,7 +479,7 @@ int io_rq_merge(u64 *ctx)
 	struct request_slot *r = request_find((u64)rq);
 
 	if (r)
-		r->rq = 0;
+		request_release(r);
 	return 0;
 }
 
@@ -562,22 +561,28 @@ static __noinline u64 stack_keep(u32 n)
 static __always_inline u64 wait_site(struct task_struct *t, u32 kind)
 {
 	struct scratch *sc = scratch_get();
-	u64 print, site, *known;
+	struct print *known;
+	u64 print, site;
+	u32 i;
 	long n;
 
 	if (!sc || !text_len)
 		return 0;
 	print = wait_print(t, kind, sc);
-	if (!print)
+	i = print >> 40 & (PRINTS - 1);
+	known = bpf_map_lookup_elem(&prints, &i);
+	if (!print || !known)
 		return 0;
-	known = bpf_map_lookup_elem(&prints, &print);
-	if (known)
-		return *known;
+	site = known->site;
+	if (known->print == print && known->check == (print ^ site))
+		return site;
 	n = bpf_get_task_stack(t, sc->stack.ip, sizeof(sc->stack.ip), 0);
 	if (n <= 0)
 		return 0;
 	site = stack_keep(n / 8);
-	bpf_map_update_elem(&prints, &print, &site, BPF_ANY);
+	known->print = print;
+	known->site = site;
+	known->check = print ^ site;
 	return site;
 }
 
@@ -597,12 +602,11 @@ __noinline int wait_merge(u32 index, u64 site, u64 ns)
 	return 0;
 }
 
-/* Files a wait that is over: one item of the record, and the sum by reason. */
+/* Files a wait that is over: one item of the record, and the sum by reason. t: the task, about to run, whose stack
+ * tells the place; NULL: not known. */
 static __always_inline void wait_file(struct io_slot *s, u32 index, struct task_struct *t, u64 now)
 {
-	struct io_wait_sum one = { .ns = s->clock.blocked, .count = 1 }, *sum;
 	struct task_clock *k = &s->clock;
-	struct io_wait_key key = {};
 	struct io_item *it;
 	u64 site;
 
@@ -614,23 +618,10 @@ static __always_inline void wait_file(struct io_slot *s, u32 index, struct task_
 			return;
 		}
 	}
-	key.dev = s->dev;
-	key.kind = s->kind;
-	key.site = site = wait_site(t, s->kind);
-
+	site = t ? wait_site(t, s->kind) : 0;
 	/* Whether it is on a device asked for may be known only later; what it waited before that has no reason. */
-	if (!ndevs_want || s->matched) {
-		sum = bpf_map_lookup_elem(&waits, &key);
-		if (!sum && bpf_map_update_elem(&waits, &key, &one, BPF_NOEXIST)) {
-			sum = bpf_map_lookup_elem(&waits, &key); /* another CPU was first */
-			if (!sum)
-				lose(LOSS_ITEM);
-		}
-		if (sum) {
-			__sync_fetch_and_add(&sum->ns, one.ns);
-			__sync_fetch_and_add(&sum->count, 1);
-		}
-	}
+	if (!ndevs_want || s->matched)
+		wait_sum_add(s->dev, s->kind, site, k->blocked);
 	it = item_new(s, index, IO_ITEM_WAIT);
 	if (it) {
 		it->t = k->blocked_at;
@@ -641,6 +632,27 @@ static __always_inline void wait_file(struct io_slot *s, u32 index, struct task_
 		s->items_lost++;
 	}
 	k->blocked = 0;
+}
+
+/* Its programs are not run for every task by every kernel (docs/kernels.md): a switch from a task that is hidden to
+ * one of ours goes unseen. What the task did since the last event is not known; it counts as a wait without a
+ * reason. */
+__noinline int resume_unseen(u32 index, u64 now)
+{
+	struct io_slot *s = slot_at(index);
+	struct task_clock *k;
+
+	if (!s)
+		return 0;
+	k = &s->clock;
+	if (!k->blocked && k->state != TASK_WAITING)
+		k->blocked_at = k->last;
+	k->part[TP_WAIT] += now - k->last;
+	k->blocked += now - k->last;
+	wait_file(s, index, NULL, now);
+	clock_run(k, now);
+	lose(LOSS_SWITCH);
+	return 0;
 }
 
 /* A page fault whose end is not seen may long be over when its task sleeps again, in a system call: what entered
@@ -664,15 +676,16 @@ int io_switch(u64 *ctx)
 	u64 now;
 
 	s = sync_find(prev->pid, &index);
-	if (s && s->clock.state == TASK_ON_CPU) {
-		now = clock_now(&s->clock);
-		clock_stop(&s->clock, now);
+	if (s && s->clock.state > TASK_ON_CPU && (s->flags & IOF_END_UNSEEN)) {
+		sync_end(s, index, 0);
+	} else if (s && s->clock.state) {
+		now = slot_stop(s, index);
 		if ((u8)ctx[0] || !switch_prev_state(ctx, prev)) {
 			s->clock.state = TASK_PREEMPTED;
 			if (s->flags & IOF_END_UNSEEN)
-				sync_release(s, index);
+				sync_release(s);
 		} else if ((s->flags & IOF_END_UNSEEN) && !task_in_exception(prev)) {
-			sync_release(s, index);
+			sync_release(s);
 		} else {
 			s->clock.state = TASK_WAITING;
 			s->clock.blocked_at = now;
@@ -738,7 +751,7 @@ int io_exit(u64 *ctx)
 	struct io_slot *s = sync_find((u32)id, &index);
 
 	if (s && (s->flags & IOF_END_UNSEEN)) {
-		sync_release(s, index);
+		fault_settle(s, index);
 	} else if (s) {
 		s->flags |= IOF_KILLED;
 		sync_end(s, index, 0);

@@ -233,13 +233,14 @@ static int io_losses(void *self, struct losses *out)
 		[LOSS_RING] = { "operations", "ring buffer full" },
 		[LOSS_SLOT] = { "operations", "more in flight than there are slots (--max-inflight)" },
 		[LOSS_BIO] = { "bios", "more in flight than there are slots" },
-		[LOSS_REQUEST] = { "requests", "completion not seen, or more in flight than there are slots" },
+		[LOSS_REQUEST] = { "requests", "completion not shown by the kernel, or more in flight than there are slots" },
 		[LOSS_ROW] = { "summary rows", "more kinds and devices than rows" },
 		[LOSS_ITEM] = { "wait reasons", "table full" },
 		[LOSS_LINK] = { "links", "more operations in one request than it keeps" },
 		[LOSS_BATCH] = { "operations", "asynchronous batch too large" },
 		[LOSS_STACK] = { "stacks", "table full" },
 		[LOSS_SUM] = { "sums", "parts do not add up" },
+		[LOSS_SWITCH] = { "task switches", "not shown by the kernel; the time until the next event counts as unknown" },
 	};
 	struct io_state *st = self;
 	uint64_t lost[LOSS_N], ns, runs, missed;

@@ -6,6 +6,7 @@
 #include <bpf/libbpf.h>
 #include <dirent.h>
 #include <errno.h>
+#include <time.h>
 #include <unistd.h>
 
 typedef uint8_t u8;
@@ -379,11 +380,14 @@ static int set_sizes(struct io_state *st)
 	bios = sync > 4096 ? sync * 2 : 8192;
 	ro->bio_mask = bios - 1;
 	ro->request_mask = 8191;
+	bpf_map__set_max_entries(st->skel->maps.homes, sync);
 	bpf_map__set_max_entries(st->skel->maps.slots, n);
 	bpf_map__set_max_entries(st->skel->maps.recs, o->records && !o->block_only ? n : 1);
 	bpf_map__set_max_entries(st->skel->maps.bios, bios);
 	bpf_map__set_max_entries(st->skel->maps.vecs, bios);
+	bpf_map__set_max_entries(st->skel->maps.bio_keys, bios / 4);
 	bpf_map__set_max_entries(st->skel->maps.requests, 8192);
+	bpf_map__set_max_entries(st->skel->maps.request_keys, 8192 / 4);
 	n = o->ring_bytes ? pow2_at_least(o->ring_bytes) : o->records ? 8 << 20 : 4096;
 	bpf_map__set_max_entries(st->skel->maps.ring, n);
 	ro->ring_wake = n / 4;
@@ -482,6 +486,10 @@ void io_unload(struct io_state *st)
 
 void io_ready(struct io_state *st, bool on)
 {
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	st->skel->bss->ready_at = now.tv_sec * 1000000000ull + now.tv_nsec;
 	__atomic_store_n(&st->skel->bss->ready, on, __ATOMIC_RELEASE);
 }
 

@@ -16,7 +16,8 @@ typedef VEC(struct wait_sum) waits_t;
 struct io_rows {
 	struct io_state *st;
 	int ncpus;
-	struct row_slot *percpu;
+	struct row_slot *percpu;          /* one entry of the map: a value each CPU */
+	struct io_wait_slot *percpu_waits;
 	sums_t now, before;               /* before: at the last interval */
 	waits_t waits, waits_before;
 	VEC(struct row) rows;
@@ -33,8 +34,9 @@ struct io_rows *io_rows_new(struct io_state *st)
 	r->st = st;
 	r->ncpus = libbpf_num_possible_cpus();
 	r->percpu = r->ncpus > 0 ? calloc((size_t)r->ncpus, sizeof(*r->percpu)) : NULL;
-	if (!r->percpu) {
-		free(r);
+	r->percpu_waits = r->ncpus > 0 ? calloc((size_t)r->ncpus, sizeof(*r->percpu_waits)) : NULL;
+	if (!r->percpu || !r->percpu_waits) {
+		io_rows_free(r);
 		return NULL;
 	}
 	return r;
@@ -52,6 +54,7 @@ void io_rows_free(struct io_rows *r)
 	vec_free(&r->shares);
 	free(r->devs);
 	free(r->percpu);
+	free(r->percpu_waits);
 	free(r);
 }
 
@@ -106,18 +109,35 @@ static int rows_fetch(struct io_rows *r)
 	return 0;
 }
 
+static struct io_wait_sum *wait_of(waits_t *v, const struct io_wait_key *key)
+{
+	struct wait_sum fresh = { .key = *key };
+
+	for (size_t i = 0; i < v->n; i++)
+		if (!memcmp(&v->v[i].key, key, sizeof(*key)))
+			return &v->v[i].sum;
+	return vec_push(v, fresh) ? NULL : &v->v[v->n - 1].sum;
+}
+
 static int waits_fetch(struct io_rows *r)
 {
+	struct io_wait_slot *w = r->percpu_waits;
 	int fd = io_map_fd(r->st, "waits");
-	struct io_wait_key prev, *at = NULL;
-	struct wait_sum w;
 
 	r->waits.n = 0;
-	while (!bpf_map_get_next_key(fd, at, &w.key)) {
-		if (!bpf_map_lookup_elem(fd, &w.key, &w.sum) && vec_push(&r->waits, w))
-			return -ENOMEM;
-		prev = w.key;
-		at = &prev;
+	for (uint32_t i = 0; i < IO_WAITS; i++) {
+		if (bpf_map_lookup_elem(fd, &i, w))
+			return -errno;
+		for (int c = 0; c < r->ncpus; c++) {
+			struct io_wait_sum *to;
+			if (!w[c].sum.count)
+				continue;
+			to = wait_of(&r->waits, &w[c].key);
+			if (!to)
+				return -ENOMEM;
+			to->ns += w[c].sum.ns;
+			to->count += w[c].sum.count;
+		}
 	}
 	return 0;
 }

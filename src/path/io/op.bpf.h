@@ -269,14 +269,36 @@ __noinline int op_finish(u32 index, u64 wall, s64 ret, u64 inflight, u64 unreape
 
 /* ---- synchronous operations ---- */
 
-static __always_inline void sync_end(struct io_slot *s, u32 index, s64 ret)
+/* In io.bpf.c: the task is seen to run, but the switch to it was not. */
+int resume_unseen(u32 index, u64 now);
+
+static __always_inline u64 slot_stop(struct io_slot *s, u32 index)
 {
 	u64 now = clock_now(&s->clock);
 
+	if (s->clock.state > TASK_ON_CPU)
+		resume_unseen(index, now);
 	clock_stop(&s->clock, now);
+	return now;
+}
+
+static __always_inline void sync_end(struct io_slot *s, u32 index, s64 ret)
+{
+	u64 now = slot_stop(s, index);
+
 	if (s->kind < IO_KIND_N)
 		op_finish(index, now - s->t, ret, 0, 0);
-	sync_release(s, index);
+	sync_release(s);
+}
+
+/* A page fault whose end no hook shows. It ends when its task runs again after it blocked; if that was not seen
+ * either, now. */
+static __always_inline void fault_settle(struct io_slot *s, u32 index)
+{
+	if (s->clock.state > TASK_ON_CPU)
+		sync_end(s, index, 0);
+	else
+		sync_release(s);
 }
 
 /* Starts the clock of a claimed slot. */
@@ -310,7 +332,7 @@ static __always_inline void inode_op_begin(u32 kind, struct inode *inode, u32 fl
 			s->dentry = (u64)alias - bpf_core_field_offset(struct dentry, d_u.d_alias);
 	}
 	if (!slot_filter_file(s)) {
-		sync_release(s, index);
+		sync_release(s);
 		return;
 	}
 	sync_start(s);

@@ -22,11 +22,12 @@ const volatile bool bios_unseen;         /* --block summary: requests count by t
 const volatile bool block_only;          /* device requests are the operations */
 const volatile u64 kinds_want;           /* bits of enum io_kind; 0: all */
 const volatile u64 want_slower;          /* ns; 0: all */
-const volatile u32 sync_mask = 0xff, async_mask = 0xff, bio_mask = 0xff, request_mask = 0xff;
+const volatile u32 sync_mask = 0xff, async_mask = 0xff, bio_mask = 0xff, request_mask = 0xff; /* entries - 1 */
 const volatile u64 text_start, text_len, module_start, module_len; /* where return addresses point to */
 const volatile u32 ring_wake = 1 << 16;  /* bytes in the ring that wake the reader; it polls besides */
 
 u32 ready;                               /* set when everything is attached */
+u64 ready_at;                            /* then */
 u64 top_min;                             /* --top: user space raises it to the slowest list's smallest wall */
 u64 lost[LOSS_N];                        /* added to without fetch: 5.10 has no atomic fetch */
 
@@ -38,7 +39,6 @@ static __always_inline void lose(u32 what)
 struct io_slot {
 	u64 key;                         /* owner; 0: free. Sync: thread id. Async: what names the operation */
 	u32 seq;                         /* counts the slot's operations: a stale link does not match */
-	u32 displaced;                   /* live operations that belong here by their first way but sit elsewhere */
 	u8 kind, nitems, matched, done, has_file;
 	u32 flags;
 	struct task_clock clock;
@@ -71,6 +71,15 @@ struct {
 	__type(value, struct io_slot);
 } slots SEC(".maps");
 
+/* Live synchronous operations by the first way of their thread id, wherever they sit. Nearly every event of the
+ * scheduler is for a thread that has none, and this small table, unlike the slots, stays in the cache. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 256);
+	__type(key, u32);
+	__type(value, u32);
+} homes SEC(".maps");
+
 /* The record under construction of the slot with the same index; not used in summary mode. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -86,8 +95,20 @@ struct link {
 	u8 item;                         /* index + 1; 0: none */
 };
 
+/* The addresses of the bios (requests) in entries 4n to 4n + 3 of their table; 0: free. Together, so that a look-up
+ * costs one cache line, also one that finds nothing. */
+enum { POINTER_WAYS = 4 };
+struct key_set { u64 key[POINTER_WAYS]; };
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 64);
+	__type(key, u32);
+	__type(value, struct key_set);
+} bio_keys SEC(".maps"), request_keys SEC(".maps");
+
 struct bio_slot {
-	u64 bio, claimed, t_submit, t_queue, t_getrq;
+	u64 claimed, t_submit, t_queue, t_getrq;
 	u32 dev, bytes, index;
 	u64 sector, submitter;           /* submitter: pid_tgid, --block only */
 	u8 rw, counted, merged;
@@ -110,7 +131,7 @@ struct request_info {
 };
 
 struct request_slot {
-	u64 rq, claimed;
+	u64 claimed;
 	struct request_info i;
 	u64 sector, submitter;
 	u32 index;                       /* its own in the map */
@@ -158,18 +179,21 @@ struct {
 } rows SEC(".maps");
 
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 4096);
-	__type(key, struct io_wait_key);
-	__type(value, struct io_wait_sum);
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, IO_WAITS);
+	__type(key, u32);
+	__type(value, struct io_wait_slot);
 } waits SEC(".maps");
 
-/* Fingerprint of a sleeping task's stack -> the stack's name (wait_site()). */
+/* Fingerprint of a sleeping task's stack -> the stack's name (wait_site()). CPUs write without a lock: `check` tells a
+ * pair that belongs together. */
+enum { PRINTS = 8192 };
+struct print { u64 print, site, check; };
 struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 8192);
-	__type(key, u64);
-	__type(value, u64);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, PRINTS);
+	__type(key, u32);
+	__type(value, struct print);
 } prints SEC(".maps");
 
 /* Stacks by name. */
@@ -219,19 +243,24 @@ static __always_inline struct io_slot *slot_at(u32 i)
 	return bpf_map_lookup_elem(&slots, &i);
 }
 
-/* Live synchronous operation of a thread. Nearly every call is for a thread that has none: one look-up. */
+static __always_inline u32 *home_of(u32 tid)
+{
+	u32 home = tid & sync_mask;
+	return bpf_map_lookup_elem(&homes, &home);
+}
+
+/* Live synchronous operation of a thread. */
 static __always_inline struct io_slot *sync_find(u32 tid, u32 *index)
 {
+	u32 *live = home_of(tid);
 	struct io_slot *s;
 
-	if (!tid)
+	if (!tid || !live || !*live)
 		return NULL;
 	*index = tid & sync_mask;
 	s = slot_at(*index);
 	if (!s || s->key == tid)
 		return s;
-	if (!s->displaced)
-		return NULL;
 	*index = slot_hash(tid) & sync_mask;
 	s = slot_at(*index);
 	return s && s->key == tid ? s : NULL;
@@ -239,21 +268,20 @@ static __always_inline struct io_slot *sync_find(u32 tid, u32 *index)
 
 static __always_inline struct io_slot *sync_claim(u32 tid, u32 *index)
 {
-	struct io_slot *s, *first;
+	u32 *live = home_of(tid);
+	struct io_slot *s;
 
 	*index = tid & sync_mask;
-	first = s = slot_at(*index);
-	if (!s)
-		return NULL;
-	if (s->key) {
+	s = slot_at(*index);
+	if (s && s->key) {
 		*index = slot_hash(tid) & sync_mask;
 		s = slot_at(*index);
-		if (!s || s->key || s == first) {
-			lose(LOSS_SLOT);
-			return NULL;
-		}
-		__sync_fetch_and_add(&first->displaced, 1);
 	}
+	if (!s || !live || s->key) {
+		lose(LOSS_SLOT);
+		return NULL;
+	}
+	__sync_fetch_and_add(live, 1);
 	s->seq++;
 	s->key = tid;
 	if (s->tid != tid) /* the cache of the file is another thread's */
@@ -262,16 +290,13 @@ static __always_inline struct io_slot *sync_claim(u32 tid, u32 *index)
 	return s;
 }
 
-static __always_inline void sync_release(struct io_slot *s, u32 index)
+static __always_inline void sync_release(struct io_slot *s)
 {
-	u32 tid = s->key, home = tid & sync_mask;
+	u32 *live = home_of(s->key);
 
+	if (live && s->key)
+		__sync_fetch_and_add(live, -1);
 	s->key = 0;
-	if (index != home) {
-		struct io_slot *first = slot_at(home);
-		if (first)
-			__sync_fetch_and_add(&first->displaced, -1);
-	}
 }
 
 /* Asynchronous operations follow the synchronous ones in the same array. */
@@ -364,49 +389,65 @@ static __always_inline struct io_item *item_new(struct io_slot *s, u32 index, u3
 
 /* ---- bios and requests ---- */
 
-enum { POINTER_WAYS = 4 };
-
-#define DEFINE_POINTER_SLOT(name, map, mask, type, field)                              \
-static __always_inline struct type *name##_find(u64 p)                                 \
-{                                                                                      \
-	u32 h = slot_hash_pointer(p) & mask;                                           \
-	for (u32 way = 0; way < POINTER_WAYS; way++) {                                 \
-		u32 i = h ^ way;                                                       \
-		struct type *s = bpf_map_lookup_elem(&map, &i);                        \
-		if (s && s->field == p)                                                \
-			return s;                                                      \
-	}                                                                              \
-	return NULL;                                                                   \
-}                                                                                      \
-/* An entry that nobody freed (its bio ended unseen) is taken over after a minute. */ \
-static __always_inline struct type *name##_claim(u64 p, u64 now, u32 loss)             \
-{                                                                                      \
-	u32 h = slot_hash_pointer(p) & mask, i = h;                                    \
-	struct type *s = NULL, *at;                                                    \
-	for (u32 way = 0; way < POINTER_WAYS; way++) {                                 \
-		i = h ^ way;                                                           \
-		at = bpf_map_lookup_elem(&map, &i);                                    \
-		if (at && (!at->field || at->field == p ||                             \
-			   (s64)(now - at->claimed) > 60000000000ll)) {                      \
-			s = at;                                                        \
-			if (at->field && at->field != p)                               \
-				lose(loss);                                            \
-			break;                                                         \
-		}                                                                      \
-	}                                                                              \
-	if (!s) {                                                                      \
-		lose(loss);                                                            \
-		return NULL;                                                           \
-	}                                                                              \
-	__builtin_memset(s, 0, __builtin_offsetof(struct type, link));                 \
-	s->field = p;                                                                  \
-	s->index = i;                                                                  \
-	s->claimed = now;                                                              \
-	return s;                                                                      \
+/* An entry that nobody freed (its bio ended unseen) is taken over after a minute. There is no compare-and-swap before
+ * 5.12: that CPUs begin with different ways keeps two of them from claiming one entry at the same instant; what is
+ * left of that shows as a completion without a request, and is counted. */
+#define DEFINE_POINTER_TABLE(name, map, keys, mask)                                            \
+static __always_inline struct type_##name *name##_find(u64 p)                                  \
+{                                                                                              \
+	u32 set = slot_hash_pointer(p) & (mask / POINTER_WAYS), i;                             \
+	struct key_set *k = bpf_map_lookup_elem(&keys, &set);                                  \
+	if (!k)                                                                                \
+		return NULL;                                                                   \
+	for (u32 way = 0; way < POINTER_WAYS; way++) {                                         \
+		i = set * POINTER_WAYS + way;                                                  \
+		if (k->key[way] == p)                                                          \
+			return bpf_map_lookup_elem(&map, &i);                                  \
+	}                                                                                      \
+	return NULL;                                                                           \
+}                                                                                              \
+static __always_inline struct type_##name *name##_claim(u64 p, u64 now, u32 loss)              \
+{                                                                                              \
+	u32 set = slot_hash_pointer(p) & (mask / POINTER_WAYS), cpu = bpf_get_smp_processor_id(), i; \
+	struct key_set *k = bpf_map_lookup_elem(&keys, &set);                                  \
+	struct type_##name *s;                                                                 \
+	u32 way;                                                                               \
+	if (!k)                                                                                \
+		return NULL;                                                                   \
+	for (u32 n = 0; n < 2 * POINTER_WAYS; n++) {                                           \
+		way = (cpu + n) & (POINTER_WAYS - 1);                                          \
+		if (k->key[way] && n < POINTER_WAYS)                                           \
+			continue;                                                              \
+		i = set * POINTER_WAYS + way;                                                  \
+		s = bpf_map_lookup_elem(&map, &i);                                             \
+		if (!s)                                                                        \
+			return NULL;                                                           \
+		if (n >= POINTER_WAYS) {                                                       \
+			if ((s64)(now - s->claimed) <= 60000000000ll)                          \
+				continue;                                                      \
+			lose(loss);                                                            \
+		}                                                                              \
+		k->key[way] = p;                                                               \
+		__builtin_memset(s, 0, __builtin_offsetof(struct type_##name, link));          \
+		s->index = i;                                                                  \
+		s->claimed = now;                                                              \
+		return s;                                                                      \
+	}                                                                                      \
+	lose(loss);                                                                            \
+	return NULL;                                                                           \
+}                                                                                              \
+static __always_inline void name##_release(const struct type_##name *s)                        \
+{                                                                                              \
+	u32 set = s->index / POINTER_WAYS;                                                     \
+	struct key_set *k = bpf_map_lookup_elem(&keys, &set);                                  \
+	if (k)                                                                                 \
+		k->key[s->index & (POINTER_WAYS - 1)] = 0;                                     \
 }
 
-DEFINE_POINTER_SLOT(bio, bios, bio_mask, bio_slot, bio)
-DEFINE_POINTER_SLOT(request, requests, request_mask, request_slot, rq)
+#define type_bio bio_slot
+#define type_request request_slot
+DEFINE_POINTER_TABLE(bio, bios, bio_keys, bio_mask)
+DEFINE_POINTER_TABLE(request, requests, request_keys, request_mask)
 
 static __always_inline struct vec_slot *vec_at(u64 vec)
 {
@@ -465,6 +506,29 @@ static __always_inline struct io_row *row_get(u32 dev, u32 kind, u32 type)
 	}
 	lose(LOSS_ROW);
 	return NULL;
+}
+
+static __always_inline void wait_sum_add(u32 dev, u32 kind, u64 site, u64 ns)
+{
+	u32 h = slot_hash(site ^ ((u64)dev << 32 | kind));
+
+	for (u32 way = 0; way < 4; way++) {
+		u32 i = (h & (IO_WAITS - 1)) ^ way;
+		struct io_wait_slot *w = bpf_map_lookup_elem(&waits, &i);
+		if (!w)
+			return;
+		if (!w->sum.count) {
+			w->key.dev = dev;
+			w->key.kind = kind;
+			w->key.site = site;
+		} else if (w->key.site != site || w->key.dev != dev || w->key.kind != kind) {
+			continue;
+		}
+		w->sum.ns += ns;
+		w->sum.count++;
+		return;
+	}
+	lose(LOSS_ITEM);
 }
 
 static __always_inline void row_add(struct io_row *r, u64 wall, u64 bytes, bool error)
