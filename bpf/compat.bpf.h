@@ -67,6 +67,30 @@ static __always_inline u32 bio_dev(struct bio *bio, u32 *part)
 	return *part = d ? disk_dev(d) : 0;
 }
 
+/* The file that a page of the page cache belongs to, and where in it (in pages, -1: not known). A page's own members
+ * moved to struct folio, which overlays the head of a compound page. */
+static __always_inline struct inode *page_inode(struct page *page, s64 *index)
+{
+	u64 head = bpf_core_field_exists(page->compound_head) ? BPF_CORE_READ(page, compound_head) : 0;
+	struct page *at = head & 1 ? (struct page *)(head - 1) : page;
+	struct folio *folio = (struct folio *)at;
+	struct address_space *m;
+
+	*index = -1;
+	if (bpf_core_field_exists(folio->mapping)) {
+		m = BPF_CORE_READ(folio, mapping);
+		if (at == page)
+			*index = BPF_CORE_READ(folio, index);
+	} else {
+		m = BPF_CORE_READ(at, mapping);
+		if (at == page)
+			*index = BPF_CORE_READ(at, index);
+	}
+	if (!m || (u64)m & 3) /* PAGE_MAPPING_FLAGS: anonymous memory */
+		return NULL;
+	return BPF_CORE_READ(m, host);
+}
+
 /* REQ_META, REQ_RAHEAD and friends moved within bi_opf between versions; they are enumerators in BTF. */
 enum req_flag_bits { __REQ_META___x = 1, __REQ_RAHEAD___x = 2, __REQ_PREFLUSH___x = 3 };
 #define REQ_FLAG(name) (1u << bpf_core_enum_value(enum req_flag_bits, name))

@@ -97,8 +97,12 @@ struct file {
 	void *private_data;
 } BPF_CORE;
 struct address_space { struct inode *host; } BPF_CORE;
-struct page { struct address_space *mapping; } BPF_CORE;
-struct folio { struct address_space *mapping; } BPF_CORE;
+struct page {
+	unsigned long compound_head;       /* bit 0 set: the address of the head, else this is one */
+	struct address_space *mapping;
+	unsigned long index;
+} BPF_CORE;
+struct folio { struct address_space *mapping; unsigned long index; } BPF_CORE; /* from 5.16 */
 struct vm_area_struct { struct file *vm_file; } BPF_CORE;
 struct vm_fault { struct vm_area_struct *vma; unsigned long pgoff; } BPF_CORE;
 struct writeback_control;
@@ -110,7 +114,7 @@ struct block_device { u32 bd_dev; struct gendisk *bd_disk; } BPF_CORE;
 struct request_queue { int id; } BPF_CORE;
 struct request_queue___disk { struct gendisk *disk; } BPF_CORE; /* from 5.15, d152c682f03c */
 struct bvec_iter { u64 bi_sector; unsigned int bi_size; } BPF_CORE;
-struct bio_vec;
+struct bio_vec { struct page *bv_page; } BPF_CORE;
 struct blkcg { struct cgroup_subsys_state css; } BPF_CORE;
 struct blkcg_gq { struct blkcg *blkcg; } BPF_CORE;
 struct bio {

@@ -32,6 +32,8 @@ static const struct layer table[] = {
 	{ "io", "block: split", "bios that were split are counted as new ones", false, { { TP("block_split") } } },
 	{ "io", "block: merged", "merged bios are found only when the request is issued", false,
 	  { { TP("block_bio_backmerge", "block_bio_frontmerge") } } },
+	{ "io", "block: requests merged", "a request that another swallowed may show a wrong insertion time", false,
+	  { { TP("block_rq_merge") } } },
 	{ "io", "block: inserted", "stage plugged; its time is in 'queued'", false, { { TP("block_rq_insert") } } },
 	{ "io", "block: issued to the driver", "the device's own time", true, { { TP("block_rq_issue") } } },
 	{ "io", "block: requeued", "requests that a driver gave back", false, { { TP("block_rq_requeue") } } },
@@ -45,7 +47,8 @@ static const struct layer table[] = {
 	{ "io", "interrupts of the local timer", "the timer's share of part irq", false,
 	  { { TP("local_timer_entry", "local_timer_exit") } } },
 	{ "io", "interrupts between CPUs", "their share of part irq", false,
-	  { { TP("reschedule_entry", "reschedule_exit", "call_function_entry", "call_function_exit") } } },
+	  { { TP("reschedule_entry", "reschedule_exit", "call_function_entry", "call_function_exit",
+		 "call_function_single_entry", "call_function_single_exit", "irq_work_entry", "irq_work_exit") } } },
 #else
 	{ "io", "interrupts between CPUs", "their share of part irq", false, { { TP("ipi_entry", "ipi_exit") } } },
 #endif

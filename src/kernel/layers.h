@@ -8,7 +8,7 @@
 
 #include "kernel/probe.h"
 
-enum { LAYER_HOOKS = 4, LAYER_WAYS = 3, LAYER_TEXT = 192 };
+enum { LAYER_HOOKS = 8, LAYER_WAYS = 3, LAYER_TEXT = 192 };
 
 enum hook_kind { HOOK_NONE, HOOK_TRACEPOINT, HOOK_FUNCTION, HOOK_KALLSYMS };
 

@@ -355,11 +355,20 @@ const struct probe_result *probe_get(struct probe *p, enum probe_id id)
 
 /* --- life --- */
 
+/* libbpf warns of what is only tried here. A verifier's log comes as one text of any length; its last lines say what was
+ * wrong. */
 static int libbpf_log(enum libbpf_print_level level, const char *fmt, va_list ap)
 {
-	/* libbpf warns of what is only tried here, and calls every EPERM a memlock problem. */
-	(void)level;
-	log_vwrite(LOG_LEVEL_DEBUG, fmt, ap);
+	enum log_level as = level == LIBBPF_WARN ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG;
+	char *text, *line, *rest;
+
+	if (!log_wanted(as) || vasprintf(&text, fmt, ap) < 0)
+		return 0;
+	rest = text;
+	while ((line = strsep(&rest, "\n")))
+		if (*line && !strstr(line, "ulimit -l")) /* what it says of every EPERM */
+			log_write(as, "%s", line);
+	free(text);
 	return 0;
 }
 

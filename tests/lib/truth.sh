@@ -109,6 +109,26 @@ trace_end() {
 	bg=
 }
 
+# readahead_of NAME DEV FILE: reads FILE, of 8 MiB on DEV and not in the page cache, from beginning to end.
+readahead_of() {
+	trace_begin "$1" || return
+	dd if="$3" of=/dev/null bs=64k 2>/dev/null
+	trace_end "$1"
+	verify "$1" <<-E
+		ahead = t.ops("read-ahead", dev="$2", file="/${3##*/}")
+		at = 0
+		for o in sorted(ahead, key=lambda o: o["offset"]):
+		    holds(o["offset"] == at, f"read-ahead at {o['offset']} should be at {at}")
+		    at += o["bytes"]
+		note(same(at, 8 << 20, "bytes read ahead"), f"by {len(ahead)} requests")
+		note(same({o["comm"] for o in ahead}, {"dd"}, "of"), same(len(t.ops("read", file="/${3##*/}")), 129, "reads"))
+		every = t.ops("read-ahead", dev="$2")
+		note(same(t.row("$2", op="read-ahead")["count"], len(every), "in the summary"))
+		note(same(t.row("$2", op="read-ahead")["bytes"], t.row("$2", rw="read-ahead")["bytes"], "bytes of the device"))
+		note(as_diskstats(t, disk_change(dir, name, "$2"), "$2"), nothing_lost(t))
+	E
+}
+
 # ---- ftrace as a second witness ----
 
 tracing=/sys/kernel/tracing

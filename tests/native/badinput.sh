@@ -315,7 +315,7 @@ case_signals() {
 			result "SIG$sig with $how" "$(wc -l <"$tmp/ids") programs, maps and links, none left" test ! -s "$tmp/left"
 		done
 	done
-	result "signals" "nothing pinned in /sys/fs/bpf" test -z "$(find /sys/fs/bpf -mindepth 1 2>/dev/null)"
+	result "signals" "nothing pinned in /sys/fs/bpf" test -z "$(find /sys/fs/bpf -mindepth 1 ! -name '*.debug' 2>/dev/null)"
 }
 
 # Whenever the signal comes: spoor ends, the command does not run on its own.

@@ -162,6 +162,13 @@ scenario_cache_hit() {
 	E
 }
 
+scenario_readahead() {
+	file_system ext4 128 || { skip readahead "no ext4"; return; }
+	dd if=/dev/urandom of="$mnt/big" bs=1M count=8 conv=fsync 2>/dev/null
+	dd of="$mnt/big" oflag=nocache conv=notrunc,fdatasync count=0 2>/dev/null
+	readahead_of readahead "${loop#/dev/}" "$mnt/big"
+}
+
 fsync_on() {
 	file_system "$1" 512 || { skip "fsync_$1" "no $1 here"; return; }
 	trace_begin "fsync_$1" || return
@@ -371,7 +378,7 @@ scenario_not_here() {
 	skip hotplug "the machine's processors are not ours; in VMs"
 }
 
-scenarios=(counts runq_busy softirq cache_hit journal fsync_xfs fsync_btrfs throttled merged nested errors libaio io_uring
+scenarios=(counts runq_busy softirq cache_hit readahead journal fsync_xfs fsync_btrfs throttled merged nested errors libaio io_uring
 	io_uring_workers io_uring_sqpoll faults killed inode_lock threads_10000 not_here)
 for s in "${scenarios[@]}"; do
 	eval "inner_$(declare -f "scenario_$s")"

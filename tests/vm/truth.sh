@@ -351,6 +351,14 @@ scenario_journal() {
 	E
 }
 
+scenario_readahead() {
+	local nb
+	nb=$(mk_null_blk nb0 0 64 0) && mkfs_mount ext4 "$nb" /tmp/mnt "$(quiet_mount ext4)" || { fail readahead "no device"; return; }
+	dd if=/dev/urandom of=/tmp/mnt/big bs=1M count=8 conv=fsync 2>/dev/null
+	dd of=/tmp/mnt/big oflag=nocache conv=notrunc,fdatasync count=0 2>/dev/null
+	readahead_of readahead "$(disk_name "$nb")" /tmp/mnt/big
+}
+
 fsync_on() { # FSTYPE
 	local nb dm fs=$1
 	nb=$(mk_null_blk nb0 0 64 0) && dm=$(mk_dm_delay slow "$nb" 0 10) &&
@@ -554,7 +562,7 @@ scenario_survey() {
 }
 
 scenarios=(dm_delay null_blk request_tag runq_busy runq_cpu_max softirq journal io_max dirty_throttle inode_lock cache_hit
-	merged dm_loop_ext4 drivers libaio io_uring io_uring_workers io_uring_sqpoll faults fsync_ext4 fsync_xfs fsync_btrfs
+	readahead merged dm_loop_ext4 drivers libaio io_uring io_uring_workers io_uring_sqpoll faults fsync_ext4 fsync_xfs fsync_btrfs
 	errors killed device_removed hotplug threads_10000)
 
 # every scenario leaves the machine as it was

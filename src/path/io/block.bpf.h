@@ -204,6 +204,36 @@ static __always_inline u8 bio_item(struct io_slot *s, u32 index, const struct bi
 	return s->nitems;
 }
 
+/* The file that a read-ahead is for. A stacked device's bio, which goes on to another device than the file system's,
+ * is the same one again. */
+static __always_inline void ahead_set(struct ahead *a, struct bio *bio, u32 dev, u32 part)
+{
+	struct bio_vec *vec = bio->bi_io_vec;
+	struct inode *inode = vec ? page_inode(BPF_CORE_READ(vec, bv_page), &a->offset) : NULL;
+	struct dentry *d;
+
+	if (!inode)
+		return;
+	a->ino = BPF_CORE_READ(inode, i_ino);
+	a->dev = BPF_CORE_READ(inode, i_sb, s_dev);
+	if ((BPF_CORE_READ(inode, i_mode) & S_IFMT) == S_IFBLK)
+		a->dev = BPF_CORE_READ(inode, i_rdev);
+	else if (a->dev >> 20 && a->dev != part && a->dev != dev) /* major 0: btrfs and others that span devices */
+		a->dev = 0;
+	if (!want_records && !file_want_ino)
+		return;
+	d = inode_dentry(inode);
+	if (file_want_ino && !filter_file(d, a->ino, a->dev))
+		a->dev = 0;
+	if (!want_records || !a->dev)
+		return;
+	if (a->offset >= 0)
+		a->offset <<= page_shift;
+	a->cgroup = bpf_get_current_cgroup_id();
+	a->submitter = bpf_get_current_pid_tgid();
+	a->path = path_send((u64)d, a->ino);
+}
+
 static __always_inline struct bio_slot *bio_enter(struct bio *bio, u64 now)
 {
 	u64 vec = (u64)bio->bi_io_vec;
@@ -213,9 +243,10 @@ static __always_inline struct bio_slot *bio_enter(struct bio *bio, u64 now)
 	u8 parent = 0;
 	u32 part = 0, dev = bio_dev(bio, &part), opf = bio->bi_opf;
 	bool counted = !ndevs_want || filter_dev(dev) || filter_dev(part);
+	bool ahead = !block_only && rw_of(opf) == RW_READAHEAD && kind_wanted(IO_READAHEAD);
 
 	s = bio_owner(bio, dev, &l, &parent, &carrier);
-	if (block_only) {
+	if (block_only || (ahead && !s)) {
 		if (!filter_task(current_task()))
 			return NULL;
 	} else if (!s && (filter_any_task() || file_want_ino)) {
@@ -236,6 +267,12 @@ static __always_inline struct bio_slot *bio_enter(struct bio *bio, u64 now)
 	b->counted = counted;
 	if (block_only)
 		b->submitter = bpf_get_current_pid_tgid();
+	else if (ahead)
+		ahead_set(&b->ahead, bio, dev, part);
+	if (ahead && !s && file_want_ino && !b->ahead.dev) {
+		bio_release(b);
+		return NULL;
+	}
 	l.item = 0;
 	if (s) {
 		if (!s->dev)
@@ -281,6 +318,8 @@ static __always_inline void bio_split(struct bio *front)
 	b->link.item = 0;
 	rest = bio_find(rest_bio = (u64)front->bi_private);
 	if (rest) {
+		if (rest->ahead.offset >= 0)
+			rest->ahead.offset += b->bytes;
 		rest->sector += b->bytes >> 9;
 		rest->bytes -= b->bytes;
 	}
@@ -348,6 +387,8 @@ static __always_inline void request_take(struct request_slot *r, struct bio_slot
 	if (!r->i.t_getrq)
 		r->i.t_getrq = b->t_getrq;
 	r->submitter = b->submitter;
+	if (!r->ahead.dev)
+		r->ahead = b->ahead;
 	r->counted |= b->counted;
 	if (b->rw == RW_FLUSH)
 		r->i.rw = RW_FLUSH;
@@ -485,40 +526,60 @@ static __always_inline void device_row_add(const struct request_info *r, u64 now
 	row->part[IOS_DEVICE] += now - t;
 }
 
-/* --block: the request is the operation, all of it in flight. */
-static __always_inline void disk_send(struct request_slot *r, u64 now, s32 error)
+/* An operation that is one request, all of it in flight. */
+static __always_inline void disk_send(u32 kind, const struct request_info *r, u64 sector, const struct ahead *a,
+				      u64 submitter, u64 now, s32 error)
 {
 	struct scratch *sc = scratch_get();
 	struct io_rec_op *o;
 	struct io_item *it;
 
-	if (!sc || now - r->i.t_submit < want_slower || now - r->i.t_submit < top_min || (want_errors_only && !error))
+	if (!sc)
 		return;
 	o = &sc->disk;
 	it = &o->item[0];
 	o->type = IO_REC_OP;
-	o->kind = IO_DISK_READ + r->i.rw;
+	o->kind = kind;
 	o->nitems = o->nbios = 1;
-	o->flags = IOF_ASYNC | IOF_REAP_UNSEEN;
-	o->t = r->i.t_submit;
-	o->wall = o->inflight = now - r->i.t_submit;
-	o->tid = r->submitter;
-	o->tgid = r->submitter >> 32;
-	o->dev = r->i.dev;
-	o->offset = r->sector << 9;
-	o->size = r->i.bytes;
-	o->ret = error ? -5 : r->i.bytes;
+	o->flags = IOF_ASYNC | IOF_REAP_UNSEEN | (a ? IOF_KERNEL : 0);
+	o->t = r->t_submit;
+	o->wall = o->inflight = now - r->t_submit;
+	o->tid = submitter;
+	o->tgid = submitter >> 32;
+	o->dev = a ? a->dev : r->dev;
+	o->ino = a ? a->ino : 0;
+	o->path = a ? a->path : 0;
+	o->cgroup = a ? a->cgroup : 0;
+	o->offset = a ? a->offset : (s64)(sector << 9);
+	o->size = r->bytes;
+	o->ret = error ? -5 : r->bytes;
 	__builtin_memset(it, 0, sizeof(*it));
 	it->type = IO_ITEM_REQUEST;
-	it->rw = r->i.rw;
-	it->t = r->i.t_submit;
-	it->rq.sector = r->sector;
-	it->bytes = r->i.bytes;
-	if (r->i.t_queue > r->i.t_submit)
-		it->rq.at[IOS_THROTTLED] = r->i.t_queue;
-	item_complete(it, &r->i, now, error);
+	it->rw = r->rw;
+	it->t = r->t_submit;
+	it->rq.sector = sector;
+	it->bytes = r->bytes;
+	if (r->t_queue > r->t_submit)
+		it->rq.at[IOS_THROTTLED] = r->t_queue;
+	item_complete(it, r, now, error);
 	if (bpf_ringbuf_output(&ring, o, sizeof(*o) - sizeof(o->item) + sizeof(o->item[0]), ring_flags()))
 		lose(LOSS_RING);
+}
+
+/* Read-ahead is an operation of the kernel's own, from its submission to its completion. */
+static __always_inline void ahead_finish(const struct ahead *a, const struct request_info *r, u64 sector, u64 now, s32 error)
+{
+	struct io_row *row;
+
+	if (block_only || !a->dev)
+		return;
+	row = row_get(a->dev, IO_READAHEAD, 0);
+	if (row) {
+		row_add(row, now - r->t_submit, r->bytes, error);
+		row->inflight += now - r->t_submit;
+	}
+	if (record_wanted(now - r->t_submit, error))
+		disk_send(IO_READAHEAD, r, sector, a, a->submitter, now, error);
 }
 
 __noinline int link_complete(u32 request, u32 i, u64 now, s32 error)
@@ -568,8 +629,9 @@ static __always_inline void request_complete(struct request *rq, s32 error, u32 
 	if (r->i.t_submit) {
 		if (r->counted) {
 			device_row_add(&r->i, now, error != 0);
-			if (block_only && want_records)
-				disk_send(r, now, error);
+			if (block_only && record_wanted(now - r->i.t_submit, error))
+				disk_send(IO_DISK_READ + r->i.rw, &r->i, r->sector, NULL, r->submitter, now, error);
+			ahead_finish(&r->ahead, &r->i, r->sector, now, error);
 		}
 		for (u32 i = 0; i < LINKS && i < r->nlinks; i++)
 			link_complete(r->index, i, now, error);
@@ -646,8 +708,10 @@ static __always_inline void bio_complete(struct bio *bio)
 	s = link_slot(&b->link);
 	if (s && (s->flags & IOF_ASYNC) && !s->done)
 		s->done_at = now;
-	if (b->counted && !b->merged && !b->t_getrq)
+	if (b->counted && !b->merged && !b->t_getrq) {
 		device_row_add(&r, now, bio->bi_status != 0);
+		ahead_finish(&b->ahead, &r, b->sector, now, bio->bi_status);
+	}
 	bio_release(b);
 }
 

@@ -3,6 +3,7 @@
  * The life of an I/O, and the wire between the kernel side (io.bpf.c) and user space (io.c).
  *
  *   system call entry, page fault, write-back of an inode, journal commit       an operation begins
+ *   (read-ahead is an operation from its bio to its completion)
  *     bio queued              block_bio_queue      key: bio
  *     (split, merged)         block_split; a merge is seen when the request's bio chain is walked
  *     request got             block_getrq          the bio has a request: tag and throttles are behind it
@@ -38,7 +39,7 @@ enum io_kind {
 	IO_WRITE, IO_PWRITE64, IO_WRITEV, IO_PWRITEV, IO_PWRITEV2,
 	IO_SENDFILE, IO_SPLICE, IO_COPY_FILE_RANGE,
 	IO_FSYNC, IO_FDATASYNC, IO_SYNC_FILE_RANGE, IO_SYNCFS, IO_SYNC, IO_MSYNC,
-	IO_FAULT, IO_WRITEBACK, IO_JOURNAL,
+	IO_FAULT, IO_WRITEBACK, IO_JOURNAL, IO_READAHEAD,
 	IO_AIO_READ, IO_AIO_WRITE, IO_AIO_FSYNC, IO_AIO_OTHER,
 	IO_URING_READ, IO_URING_WRITE, IO_URING_FSYNC, IO_URING_OTHER,
 	IO_DISK_READ, IO_DISK_READAHEAD, IO_DISK_WRITE, IO_DISK_FLUSH, IO_DISK_DISCARD, IO_DISK_OTHER, /* --block, in the order of enum io_dir */

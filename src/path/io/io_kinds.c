@@ -11,7 +11,8 @@ static const char *const kind_names[IO_KIND_N] = {
 	[IO_SPLICE] = "splice", [IO_COPY_FILE_RANGE] = "copy_file_range", [IO_FSYNC] = "fsync",
 	[IO_FDATASYNC] = "fdatasync", [IO_SYNC_FILE_RANGE] = "sync_file_range", [IO_SYNCFS] = "syncfs",
 	[IO_SYNC] = "sync", [IO_MSYNC] = "msync", [IO_FAULT] = "page fault", [IO_WRITEBACK] = "writeback",
-	[IO_JOURNAL] = "journal commit", [IO_AIO_READ] = "libaio read", [IO_AIO_WRITE] = "libaio write",
+	[IO_JOURNAL] = "journal commit", [IO_READAHEAD] = "read-ahead", [IO_AIO_READ] = "libaio read",
+	[IO_AIO_WRITE] = "libaio write",
 	[IO_AIO_FSYNC] = "libaio fsync", [IO_AIO_OTHER] = "libaio other", [IO_URING_READ] = "io_uring read",
 	[IO_URING_WRITE] = "io_uring write", [IO_URING_FSYNC] = "io_uring fsync",
 	[IO_URING_OTHER] = "io_uring other", [IO_DISK_READ] = "disk read",
@@ -29,7 +30,7 @@ static const struct { const char *name; uint64_t kinds; } groups[] = {
 	{ "copies", RANGE(IO_SENDFILE, IO_COPY_FILE_RANGE) },
 	{ "syncs", RANGE(IO_FSYNC, IO_MSYNC) | 1ull << IO_AIO_FSYNC | 1ull << IO_URING_FSYNC },
 	{ "faults", 1ull << IO_FAULT },
-	{ "kernel", RANGE(IO_WRITEBACK, IO_JOURNAL) },
+	{ "kernel", RANGE(IO_WRITEBACK, IO_READAHEAD) },
 	{ "libaio", RANGE(IO_AIO_READ, IO_AIO_OTHER) },
 	{ "io_uring", RANGE(IO_URING_READ, IO_URING_OTHER) },
 };

@@ -292,6 +292,7 @@ static void set_filters(struct io_state *st)
 	const struct io_opts *o = &st->opts;
 
 	ro->self_tgid = getpid();
+	ro->page_shift = __builtin_ctzl((unsigned long)sysconf(_SC_PAGESIZE));
 	ro->filter_tgid = o->npids > 0;
 	ro->filter_tid = o->ntids > 0;
 	ro->want_records = o->records;

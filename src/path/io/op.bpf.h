@@ -133,22 +133,27 @@ static __always_inline void slot_reset(struct io_slot *s, u32 kind, u64 now)
 	s->res = 0;
 }
 
-/* Names from the file upwards, once for each file (and again after a rename, which changes the key). */
-__noinline u64 path_send(u32 index)
+/* A name of an inode, if the kernel has one in memory. */
+static __always_inline struct dentry *inode_dentry(struct inode *inode)
 {
-	struct io_slot *s = slot_at(index);
+	struct hlist_node *alias = BPF_CORE_READ(inode, i_dentry.first);
+
+	return alias ? (struct dentry *)((u64)alias - bpf_core_field_offset(struct dentry, d_u.d_alias)) : NULL;
+}
+
+/* Names from the file upwards, once for each file (and again after a rename, which changes the key). */
+__noinline u64 path_send(u64 dentry, u64 ino)
+{
 	struct scratch *sc = scratch_get();
 	struct dentry *d, *up;
 	u64 key, root;
 	u32 off = 0, n = 0;
 	u8 one = 1;
 
-	if (!s || !sc)
+	d = (struct dentry *)dentry;
+	if (!sc || !d || BPF_CORE_READ(d, d_inode, i_ino) != ino)
 		return 0;
-	d = (struct dentry *)s->dentry;
-	if (!d || BPF_CORE_READ(d, d_inode, i_ino) != s->ino)
-		return 0;
-	key = (u64)d * 31 + BPF_CORE_READ(d, d_name.hash_len) * 0x9e3779b97f4a7c15ull + s->ino;
+	key = dentry * 31 + BPF_CORE_READ(d, d_name.hash_len) * 0x9e3779b97f4a7c15ull + ino;
 	if (bpf_map_lookup_elem(&paths_sent, &key))
 		return key;
 	root = (u64)BPF_CORE_READ(d, d_inode, i_sb, s_root);
@@ -173,8 +178,8 @@ __noinline u64 path_send(u32 index)
 	sc->path.depth = n;
 	sc->path.len = off;
 	sc->path.path = key;
-	sc->path.ino = s->ino;
-	d = (struct dentry *)s->dentry; /* of a device node: the file system that it is a file of */
+	sc->path.ino = ino;
+	d = (struct dentry *)dentry; /* of a device node: the file system that it is a file of */
 	sc->path.dev = BPF_CORE_READ(d, d_inode, i_sb, s_dev);
 	if (off > IO_PATH + IO_NAME - 1)
 		off = IO_PATH + IO_NAME - 1;
@@ -230,9 +235,19 @@ static __always_inline void op_send(struct io_slot *s, u32 index, u64 wall, s64 
 		__builtin_memcpy(r->comm, s->comm, sizeof(r->comm));
 	else
 		bpf_get_current_comm(r->comm, sizeof(r->comm));
-	r->path = path_send(index);
+	r->path = path_send(s->dentry, s->ino);
 	if (bpf_ringbuf_output(&ring, r, sizeof(*r) - sizeof(r->item) + n * sizeof(r->item[0]), ring_flags()))
 		lose(LOSS_RING);
+}
+
+static __always_inline bool kind_wanted(u32 kind)
+{
+	return !kinds_want || kinds_want >> (kind & 63) & 1;
+}
+
+static __always_inline bool record_wanted(u64 wall, bool error)
+{
+	return want_records && wall >= want_slower && wall >= top_min && (!want_errors_only || error);
 }
 
 /* Counts a finished operation and reports it if it is wanted. The slot is still claimed. */
@@ -245,7 +260,7 @@ __noinline int op_finish(u32 index, u64 wall, s64 ret, u64 inflight, u64 unreape
 
 	if (!s)
 		return 0;
-	if ((ndevs_want && !s->matched) || (kinds_want && !(kinds_want >> (s->kind & 63) & 1)))
+	if ((ndevs_want && !s->matched) || !kind_wanted(s->kind))
 		return 0;
 	for (int i = 0; i < TP_N; i++)
 		sum += s->clock.part[i];
@@ -261,9 +276,8 @@ __noinline int op_finish(u32 index, u64 wall, s64 ret, u64 inflight, u64 unreape
 		row->inflight += inflight;
 		row->unreaped += unreaped;
 	}
-	if (!want_records || wall < want_slower || wall < top_min || (want_errors_only && !error))
-		return 0;
-	op_send(s, index, wall, ret, inflight, unreaped);
+	if (record_wanted(wall, error))
+		op_send(s, index, wall, ret, inflight, unreaped);
 	return 0;
 }
 
@@ -325,11 +339,8 @@ static __always_inline void inode_op_begin(u32 kind, struct inode *inode, u32 fl
 	s->file = s->dentry = 0;
 	s->dev = s->ino = 0;
 	if (inode) {
-		struct hlist_node *alias;
 		slot_set_inode(s, inode);
-		alias = BPF_CORE_READ(inode, i_dentry.first);
-		if (alias)
-			s->dentry = (u64)alias - bpf_core_field_offset(struct dentry, d_u.d_alias);
+		s->dentry = (u64)inode_dentry(inode);
 	}
 	if (!slot_filter_file(s)) {
 		sync_release(s);

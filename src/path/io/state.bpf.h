@@ -21,6 +21,7 @@ const volatile bool want_getrq;
 const volatile bool bios_unseen;         /* --block summary: requests count by themselves */
 const volatile bool block_only;          /* device requests are the operations */
 const volatile u64 kinds_want;           /* bits of enum io_kind; 0: all */
+const volatile u32 page_shift = 12;
 const volatile u64 want_slower;          /* ns; 0: all */
 const volatile u32 sync_mask = 0xff, async_mask = 0xff, bio_mask = 0xff, request_mask = 0xff; /* entries - 1 */
 const volatile u64 text_start, text_len, module_start, module_len; /* where return addresses point to */
@@ -107,11 +108,15 @@ struct {
 	__type(value, struct key_set);
 } bio_keys SEC(".maps"), request_keys SEC(".maps");
 
+/* Read-ahead: an operation of its own, on this file. dev 0: it is not one. */
+struct ahead { u64 ino, path, cgroup, submitter; s64 offset; u32 dev, pad; };
+
 struct bio_slot {
 	u64 claimed, t_submit, t_queue, t_getrq;
 	u32 dev, bytes, index;
 	u64 sector, submitter;           /* submitter: pid_tgid, --block only */
 	u8 rw, counted, merged;
+	struct ahead ahead;
 	struct link link;
 };
 
@@ -136,6 +141,7 @@ struct request_slot {
 	u64 sector, submitter;
 	u32 index;                       /* its own in the map */
 	u8 nlinks, counted;
+	struct ahead ahead;
 	struct link link[LINKS];
 };
 
