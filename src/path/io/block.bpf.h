@@ -358,23 +358,28 @@ static __always_inline void item_merge(const struct link *into, const struct lin
 		s->nitems--;
 }
 
-static __always_inline void request_link(struct request_slot *r, const struct bio_slot *b)
+/* Both are indices into their maps. */
+__noinline int request_link(u32 request, u32 bio_index)
 {
-	if (!b->link.slot)
-		return;
+	struct request_slot *r = bpf_map_lookup_elem(&requests, &request);
+	struct bio_slot *b = bpf_map_lookup_elem(&bios, &bio_index);
+
+	if (!r || !b || !b->link.slot)
+		return 0;
 	for (u32 i = 0; i < LINKS; i++) {
 		if (i >= r->nlinks) {
 			r->link[i] = b->link;
 			r->nlinks = i + 1;
-			return;
+			return 0;
 		}
 		if (r->link[i].slot == b->link.slot && r->link[i].seq == b->link.seq) {
 			if (want_records)
 				item_merge(&r->link[i], &b->link, b->bytes);
-			return;
+			return 0;
 		}
 	}
 	lose(LOSS_LINK);
+	return 0;
 }
 
 /* What the request is and whom it serves, from one of its bios, which is done with then. */
@@ -410,7 +415,7 @@ __noinline u64 request_adopt_more(u32 request, u64 last)
 			return 0;
 		b = bio_find((u64)bio);
 		if (b) {
-			request_link(r, b);
+			request_link(request, b->index);
 			request_take(r, b);
 		}
 	}
@@ -434,7 +439,7 @@ static __always_inline void request_adopt(struct request_slot *r, struct request
 	b = bio_find((u64)bio);
 	if (b) {
 		if (r->nlinks) {
-			request_link(r, b);
+			request_link(r->index, b->index);
 		} else if (b->link.slot) {
 			r->link[0] = b->link;
 			r->nlinks = 1;
