@@ -11,6 +11,7 @@ enum { FILTER_DEVS = 16, FILTER_CGROUP_DEPTH = 16, FILTER_DIR_DEPTH = 24 };
 
 const volatile bool filter_tgid, filter_tid, filter_comm, filter_cgroup;
 const volatile u32 self_tgid;            /* spoor itself is never traced */
+const volatile u64 pidns_dev, pidns_ino; /* the PID namespace whose numbers spoor was given; 0: the first */
 const volatile u64 comm_want[2];
 const volatile u64 cgroup_want;          /* kernfs id */
 const volatile s32 cgroup_subsys = -1;   /* index into css_set.subsys for a v1 hierarchy, -1: v2 */
@@ -28,12 +29,14 @@ struct {
 	__type(value, u8);
 } follow SEC(".maps");
 
+/* Asked for by the numbers of spoor's PID namespace: threads, and in a namespace other than the first also groups, which
+ * go to `follow` when they are met. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1024);
 	__type(key, u32);
 	__type(value, u8);
-} follow_tid SEC(".maps");
+} follow_tid SEC(".maps"), follow_ns SEC(".maps");
 
 static __always_inline bool filter_cgroup_ok(struct task_struct *t)
 {
@@ -62,9 +65,19 @@ static __always_inline bool filter_cgroup_ok(struct task_struct *t)
 static __always_inline bool filter_task(struct task_struct *t)
 {
 	u64 id = bpf_get_current_pid_tgid();
-	u32 tgid = id >> 32, tid = id;
+	u32 tgid = id >> 32, tid = id, ns_tgid = tgid;
 
-	if (tgid == self_tgid)
+	if (pidns_ino) {
+		struct bpf_pidns_info in = {};
+		u8 one = 1;
+		if (bpf_get_ns_current_pid_tgid(pidns_dev, pidns_ino, &in, sizeof(in)))
+			in.tgid = in.pid = 0; /* of another namespace */
+		ns_tgid = in.tgid;
+		tid = in.pid;
+		if (filter_tgid && bpf_map_lookup_elem(&follow_ns, &ns_tgid))
+			bpf_map_update_elem(&follow, &tgid, &one, BPF_ANY);
+	}
+	if (ns_tgid == self_tgid)
 		return false;
 	if (filter_tgid && !bpf_map_lookup_elem(&follow, &tgid))
 		return false;

@@ -6,6 +6,7 @@
 #include <bpf/libbpf.h>
 #include <dirent.h>
 #include <errno.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -286,12 +287,25 @@ static void set_text(struct io_state *st)
 #endif
 }
 
+/* In a container spoor knows processes, itself too, by other numbers than the kernel's tracepoints give. */
+static void set_pid_namespace(struct io_bpf__rodata *ro)
+{
+	enum { FIRST = 0xeffffffc }; /* PROC_PID_INIT_INO, include/linux/proc_ns.h */
+	struct stat st;
+
+	if (stat("/proc/self/ns/pid", &st) || st.st_ino == FIRST)
+		return;
+	ro->pidns_dev = dev_to_kernel(st.st_dev);
+	ro->pidns_ino = st.st_ino;
+}
+
 static void set_filters(struct io_state *st)
 {
 	struct io_bpf__rodata *ro = st->skel->rodata;
 	const struct io_opts *o = &st->opts;
 
 	ro->self_tgid = getpid();
+	set_pid_namespace(ro);
 	ro->page_shift = __builtin_ctzl((unsigned long)sysconf(_SC_PAGESIZE));
 	ro->filter_tgid = o->npids > 0;
 	ro->filter_tid = o->ntids > 0;
@@ -426,7 +440,7 @@ static int attach_all(struct io_state *st, const bool use[HOOKS])
 static int follow_fill(struct io_state *st)
 {
 	uint8_t one = 1;
-	int fd = bpf_map__fd(st->skel->maps.follow);
+	int fd = bpf_map__fd(st->skel->rodata->pidns_ino ? st->skel->maps.follow_ns : st->skel->maps.follow);
 
 	for (size_t i = 0; i < st->opts.npids; i++)
 		if (bpf_map_update_elem(fd, &st->opts.pids[i], &one, BPF_ANY))
