@@ -3,10 +3,16 @@
 #
 # Common to tests/vm/truth.sh and tests/native/truth.sh: run spoor around a load, compare with what is known.
 #
+# What is measured depends on what else the machine does, and truth is what a program says of itself: now and then they
+# differ though nothing is wrong. So a scenario that fails is run again, up to three times; what is wrong fails always.
+# The tries that failed are printed ("# again ..."), for a fault that comes and goes would be among them.
+#
 #	trace NAME [OPTION]... -- CMD...    trace a command: $T/NAME.json, its stdout in NAME.out, stderr in NAME.err
 #	trace_begin NAME [OPTION]...        trace everything, in the background; returns when it is attached
 #	trace_end NAME
-#	verify NAME <<'E' ... E             a Python text (tests/lib/truth.py) that checks; prints the result
+#	verify NAME <<'E' ... E             a Python text (tests/lib/truth.py) that checks; prints the result. With LATER=DIR
+#	                                    it only leaves there what is to be checked: $LATER/NAME.*, named in $LATER/order,
+#	                                    and other results are printed with "said SCENARIO" before them
 #	skip NAME WHY, fail NAME WHY
 #
 # A failed check keeps its trace: TRUTH_KEEP=DIR copies all of them there.
@@ -18,7 +24,9 @@ O=${O:-out}
 spoor=${SPOOR:-$O/spoor}
 progs=${PROGS:-$O/tests/progs}
 T=${T:-$(mktemp -d /tmp/truth.XXXXXX)}
-passed=0 failed=0 skipped=0 bg=
+bg=
+TRIES=3
+HIDDEN="hidden by the kernel" # as truth.py says
 
 [ -x "$spoor" ] || { echo "truth.sh: no $spoor: make first" >&2; exit 97; }
 
@@ -43,29 +51,26 @@ quiet_mount() { # FSTYPE
 	esac
 }
 
-# Waits until it is there: with both CPUs busy while spoor attaches, QEMU loses a race with code patching.
 checker_start() {
 	local line
-	coproc CHECKER { exec python3 "$lib/truth.py" 2>"$T/checker.err"; }
+	coproc CHECKER { exec "${PYTHON:-python3}" "$lib/truth.py" 2>"$T/checker.err"; }
 	# in subshells bash closes the descriptors of a coprocess, but not copies
 	exec 7>&"${CHECKER[1]}" 8<&"${CHECKER[0]}"
 	if ! read -r line <&8; then echo "truth.sh: no checker: $(cat "$T/checker.err")" >&2; exit 97; fi
 }
 
-said() { # LINE
-	case $1 in
-	"ok "*) passed=$((passed + 1)) ;;
-	"skip "*) skipped=$((skipped + 1)) ;;
-	*) failed=$((failed + 1)) ;;
-	esac
-	echo "$1"
-}
+results=() # of the scenario
+said() { results+=("$1"); }
 skip() { said "skip $*"; }
 fail() { said "not ok $*"; }
 
 verify() {
 	local line
 	cat >"$T/$1.py"
+	if [ -n "${LATER:-}" ]; then
+		cp "$T/$1".* "$LATER"/ && echo "$scenario $1" >>"$LATER/order" || fail "$1 nothing to check"
+		return
+	fi
 	echo "$1 $T $T/$1.py" >&7
 	if ! read -r line <&8; then line="not ok $1 the checker died: $(tail -n 3 "$T/checker.err" | tr '\n' ' ')"; fi
 	said "$line"
@@ -153,24 +158,41 @@ witness_end() { # NAME EVENT...
 
 # ---- the run ----
 
+# again: was the last try's result not the final one?
+again() { # TRY
+	local line
+	[ "$1" -lt $TRIES ] && [ -z "${LATER:-}" ] || return
+	for line in "${results[@]}"; do
+		[[ $line == "not ok "* || $line == *"$HIDDEN"* ]] && return
+	done
+	return 1
+}
+
 # truth_run [NAME]...: of the array `scenarios`; each is a function scenario_NAME
 truth_run() {
-	local s start
+	local scenario start try line failed=0
 	[ $# -gt 0 ] || set -- "${scenarios[@]}"
-	for s; do
-		if ! declare -F "scenario_$s" >/dev/null; then
-			echo "truth.sh: no scenario $s; there are: ${scenarios[*]}" >&2
+	for scenario; do
+		if ! declare -F "scenario_$scenario" >/dev/null; then
+			echo "truth.sh: no scenario $scenario; there are: ${scenarios[*]}" >&2
 			exit 97
 		fi
 	done
-	checker_start
-	for s; do
-		start=$EPOCHREALTIME
-		"scenario_$s"
-		[ -z "${TRUTH_TIMES:-}" ] || echo "# $s: $(bc <<<"$EPOCHREALTIME - $start") s"
-		[ -z "${TRUTH_KEEP:-}" ] || cp "$T"/* "$TRUTH_KEEP"/ 2>/dev/null
+	[ -n "${LATER:-}" ] || checker_start
+	for scenario; do
+		for ((try = 1; ; try++)); do
+			results=() start=$EPOCHREALTIME
+			"scenario_$scenario"
+			[ -z "${TRUTH_TIMES:-}" ] || echo "# $scenario: $(bc <<<"$EPOCHREALTIME - $start") s"
+			[ -z "${TRUTH_KEEP:-}" ] || cp "$T"/* "$TRUTH_KEEP"/ 2>/dev/null
+			again $try || break
+			printf '# again %s\n' "${results[@]}" | grep -E "again not ok|$HIDDEN"
+		done
+		for line in "${results[@]}"; do
+			echo "${LATER:+said $scenario }$line"
+			[[ $line != "not ok "* ]] || failed=1
+		done
 	done
-	echo "# $(uname -r): $passed passed, $failed failed, $skipped skipped"
 	rm -rf "$T"
-	[ $failed = 0 ]
+	return $failed
 }

@@ -159,14 +159,17 @@ mk_brd() {
 }
 
 # mkfs_mount FSTYPE DEV DIR [MOUNT-OPTIONS]
-# xfs wants 300 MB at least, btrfs 110 MB.
-mkfs_mount() {
+# xfs wants 300 MB at least, btrfs 110 MB. The halves: on a slow device, make it before that is slow.
+mkfs_mount() { mkfs_on "$1" "$2" && mount_on "$1" "$2" "$3" "${4:-}"; }
+mkfs_on() {
 	case $1 in
 	ext4) mkfs.ext4 -q -F -E nodiscard "$2" ;;
 	xfs) mkfs.xfs -q -f -K "$2" ;;
 	btrfs) modprobe btrfs && mkfs.btrfs -q -f -K "$2" ;;
 	*) mkfs -t "$1" "$2" ;;
-	esac >/dev/null || return
+	esac >/dev/null
+}
+mount_on() {
 	mkdir -p "$3" && mount -t "$1" -o "${4:-defaults}" "$2" "$3" || return
 	at_exit "retry 40 umount $3"
 }

@@ -1,22 +1,17 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Does spoor io find known causes under their own names? In a VM:
-#	tests/vm/run-vm --fast -t 600 --nvme 64M --virtio-blk 64M KERNEL -- tests/vm/truth.sh [NAME]...
-#
-# Prints "ok|not ok|skip NAME DETAIL" a line, then the counts. O=DIR: the build; TRUTH_KEEP=DIR: where the traces
-# are kept; TRUTH_TIMES=1: how long each took.
+# The inner half of tests/vm/run-truth: causes known loads, in the VM, and leaves in /out what is to be checked.
 # shellcheck disable=SC2034 # variables of tests/lib/truth.sh
 
 here=$(dirname "$0")
 . "$here/lib.sh"
-: "${TRUTH_SAMPLE:=150}" # the schema check of a line takes 20 ms here
-export TRUTH_SAMPLE
+mountpoint -q /out || { echo "truth.sh: no /out: use tests/vm/run-truth" >&2; exit 97; }
+LATER=/out
 T=$lib_dir/truth # goes with it
 mkdir "$T"
 . "$here/../lib/truth.sh"
 [ -x "$progs/readers" ] || { echo "truth.sh: no $progs: make progs first" >&2; exit 97; }
-[ -z "${TRUTH_KEEP:-}" ] || mkdir -p "$TRUTH_KEEP"
 
 # the name that spoor and /proc/diskstats use for a device's path
 disk_name() {
@@ -361,8 +356,8 @@ scenario_readahead() {
 
 fsync_on() { # FSTYPE
 	local nb dm fs=$1
-	nb=$(mk_null_blk nb0 0 64 0) && dm=$(mk_dm_delay slow "$nb" 0 10) &&
-		mkfs_mount "$fs" "$dm" /tmp/mnt "$(quiet_mount "$fs")" ||
+	nb=$(mk_null_blk nb0 0 64 0) && mkfs_on "$fs" "$nb" && dm=$(mk_dm_delay slow "$nb" 0 10) &&
+		mount_on "$fs" "$dm" /tmp/mnt "$(quiet_mount "$fs")" ||
 		{ skip "fsync_$fs" "no $fs"; return; }
 	trace_begin "fsync_$fs" || return
 	"$progs/fsyncer" -n 10 /tmp/mnt/load >/dev/null &
@@ -433,7 +428,8 @@ scenario_dirty_throttle() {
 scenario_inode_lock() {
 	local nb dm fs
 	for fs in ext4 xfs; do
-		nb=$(mk_null_blk nb0 0 64 0) && dm=$(mk_dm_delay slow "$nb" 0 20) && mkfs_mount $fs "$dm" /tmp/mnt ||
+		nb=$(mk_null_blk nb0 0 64 0) && mkfs_on $fs "$nb" && dm=$(mk_dm_delay slow "$nb" 0 20) &&
+			mount_on $fs "$dm" /tmp/mnt "$(quiet_mount $fs)" ||
 			{ fail inode_lock_$fs "no device"; lib_cleanup; continue; }
 		trace inode_lock_$fs -- "$progs/inode_lock" -d -z 1048576 -n 15 /tmp/mnt/file
 		verify inode_lock_$fs <<-E
