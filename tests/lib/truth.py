@@ -251,7 +251,7 @@ def as_fio(t, job, dev, read_op, write_op):
 
 def ftrace(path, event):
     """Events of that name in a copy of tracefs' trace, with trace_clock mono: (pid, cpu, ns, rest)."""
-    line_re = re.compile(r"-(\d+)\s+\[(\d+)\]\s+\S+\s+(\d+)\.(\d{6}): " + event + r":\s*(.*)")
+    line_re = re.compile(r"-(\d+)\s+\[(\d+)\]\s+\S+\s+(\d+)\.(\d{6}): " + event + r":?\s*(.*)")
     found = []
     with open(path, encoding="utf-8", errors="replace") as f:
         for line in f:
@@ -259,6 +259,18 @@ def ftrace(path, event):
             if m:
                 found.append((int(m[1]), int(m[2]), int(m[3]) * 10**9 + int(m[4]) * 1000, m[5]))
     return found
+
+
+def softirqs(path, tid):
+    """[(begin, end)] of those that interrupted the thread. Several follow each other within a microsecond, which is all
+    that ftrace prints: the order of its lines tells them apart."""
+    begun, intervals = None, []
+    for pid, _, ns, rest in ftrace(path, "softirq_(?=entry|exit)"):
+        if pid == tid:
+            if rest.startswith("exit") and begun:
+                intervals.append((begun, ns))
+            begun = None if rest.startswith("exit") else ns
+    return intervals
 
 
 def overlap(intervals, ops):

@@ -163,7 +163,7 @@ again() { # TRY
 	local line
 	[ "$1" -lt $TRIES ] && [ -z "${LATER:-}" ] || return
 	for line in "${results[@]}"; do
-		[[ $line == "not ok "* || $line == *"$HIDDEN"* ]] && return
+		[[ $line == "not ok "* || $line == "skip "*"$HIDDEN"* ]] && return
 	done
 	return 1
 }
@@ -186,7 +186,7 @@ truth_run() {
 			[ -z "${TRUTH_TIMES:-}" ] || echo "# $scenario: $(bc <<<"$EPOCHREALTIME - $start") s"
 			[ -z "${TRUTH_KEEP:-}" ] || cp "$T"/* "$TRUTH_KEEP"/ 2>/dev/null
 			again $try || break
-			printf '# again %s\n' "${results[@]}" | grep -E "again not ok|$HIDDEN"
+			printf '# again %s\n' "${results[@]}" | grep -E "again not ok|again skip .*$HIDDEN"
 		done
 		for line in "${results[@]}"; do
 			echo "${LATER:+said $scenario }$line"

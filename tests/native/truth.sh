@@ -5,7 +5,7 @@
 # devices that delay (tests/vm/truth.sh has them): root, loop devices over /dev/shm, cgroups of our own.
 #	O=DIR tests/native/truth.sh [NAME]...
 #
-# Prints "ok|not ok|skip NAME DETAIL" a line, then the counts. TRUTH_KEEP=DIR: where the traces are kept.
+# Prints "ok|not ok|skip NAME DETAIL" a line. TRUTH_KEEP=DIR: where the traces are kept.
 # shellcheck disable=SC2034 # variables of tests/lib/truth.sh
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -18,12 +18,18 @@ end_all() {
 	for ((i = ${#undo[@]} - 1; i >= 0; i--)); do eval "${undo[i]}" >/dev/null 2>&1; done
 	undo=()
 }
+# ours alone, so that nobody else's is unmounted
+if ! mountpoint -q /sys/kernel/tracing; then
+	[ -n "${TRUTH_NS:-}" ] || TRUTH_NS=1 exec unshare -m "$0" "$@"
+	mount -t tracefs tracefs /sys/kernel/tracing
+fi
+# What else runs here shall not be measured: before it, when the CPUs are busy.
+renice -n -15 $$ >/dev/null 2>&1
 trap 'rc=$?; end_all; rm -rf "$T"; exit $rc' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 . "$here/../lib/truth.sh"
 progs_ready
-mountpoint -q $tracing || { mount -t tracefs tracefs $tracing && undo+=("umount $tracing"); }
 
 # ours FILE: a loop device over it, in $loop. /dev/loop0 is left to others.
 ours() {
@@ -55,16 +61,16 @@ mkfs_dev() {
 	btrfs) mkfs.btrfs -q -f -K "$2" ;;
 	esac >/dev/null 2>&1
 }
-# cgroup v1 or v2 with a limit of reads a second: prints how to enter it
-limited() { # READS_PER_SECOND DEVICE
+# cgroup v1 or v2 with a limit of reads or writes a second, in $group
+limited() { # read|write NUMBER DEVICE
 	local number
-	number=$(lsblk -ndo MAJ:MIN "$2" | tr -d ' ')
-	if [ -e /sys/fs/cgroup/blkio/blkio.throttle.read_iops_device ]; then
+	number=$(lsblk -ndo MAJ:MIN "$3" | tr -d ' ')
+	if [ -e "/sys/fs/cgroup/blkio/blkio.throttle.$1_iops_device" ]; then
 		group=/sys/fs/cgroup/blkio/spoor-truth-$$
-		mkdir "$group" && undo+=("rmdir $group") && echo "$number $1" >"$group/blkio.throttle.read_iops_device"
+		mkdir "$group" && undo+=("rmdir $group") && echo "$number $2" >"$group/blkio.throttle.$1_iops_device"
 	elif [ -e /sys/fs/cgroup/cgroup.controllers ]; then
 		group=/sys/fs/cgroup/spoor-truth-$$
-		mkdir "$group" && undo+=("rmdir $group") && echo "$number riops=$1" >"$group/io.max"
+		mkdir "$group" && undo+=("rmdir $group") && echo "$number ${1:0:1}iops=$2" >"$group/io.max"
 	else
 		return 1
 	fi
@@ -138,12 +144,7 @@ scenario_softirq() {
 	kill $load; wait $load 2>/dev/null
 	verify softirq <<-'E'
 		ops = t.ops("pread64", comm="readers", where=lambda o: o["bytes"] == 134217728)
-		begun, intervals = None, []
-		events = [(ns, 0) for pid, cpu, ns, _ in ftrace(f"{dir}/{name}.ftrace", "softirq_entry") if pid == ops[0]["tid"]]
-		events += [(ns, 1) for pid, cpu, ns, _ in ftrace(f"{dir}/{name}.ftrace", "softirq_exit") if pid == ops[0]["tid"]]
-		for ns, end in sorted(events):
-		    if end and begun: intervals.append((begun, ns))
-		    begun = None if end else ns
+		intervals = softirqs(f"{dir}/{name}.ftrace", ops[0]["tid"])
 		truth = overlap(intervals, ops)
 		if len(intervals) < 20: skip(f"only {len(intervals)} softirqs came")
 		# ftrace prints microseconds
@@ -192,7 +193,7 @@ scenario_fsync_btrfs() { fsync_on btrfs; }
 
 # What this kernel does not show must be named, and the wait is there nevertheless.
 scenario_throttled() {
-	disk 64 && limited 25 "$loop" || { skip throttled "no blkio controller"; return; }
+	disk 64 && limited read 25 "$loop" || { skip throttled "no blkio controller"; return; }
 	trace throttled -- sh -c "echo \$\$ >$group/cgroup.procs; exec $progs/readers -n 30 $loop"
 	verify throttled <<-E
 		dev = "${loop#/dev/}"
@@ -282,7 +283,7 @@ asynchronous() { # NAME OPS KIND PROGRAM...
 		bare = sum(not any(s["name"] == "device" for s in o["stages"]) for o in ops)
 		holds(not bare, f"{bare} of {len(ops)} have no device stage")
 		# what is reaped without a system call ends for us with its completion
-		low = 0.2 if any("reap_unseen" in o["flags"] for o in ops) else 0.6
+		low = 0.2 if any("reap_unseen" in o["flags"] for o in ops) else 0.4
 		holds(low * t.out["latency_ns"] < wall(ops) <= 1.001 * t.out["latency_ns"], "wall is " + ms(wall(ops)) + ", latency " + ms(t.out["latency_ns"]))
 		note(f"wall {wall(ops) * 100 / t.out['latency_ns']:.1f} % of the program's latency")
 		note(as_diskstats(t, disk_change(dir, name, dev), dev), known(ops), nothing_lost(t), where_it_went(ops))
@@ -317,7 +318,7 @@ scenario_faults() {
 
 scenario_killed() {
 	local load
-	disk 64 && limited 1 "$loop" || { skip killed "no blkio controller"; return; }
+	disk 64 && limited read 1 "$loop" || { skip killed "no blkio controller"; return; }
 	trace_begin killed || return
 	sh -c "echo \$\$ >$group/cgroup.procs; exec $progs/readers -B -n 20 $loop" >/dev/null &
 	load=$!
@@ -335,14 +336,23 @@ scenario_killed() {
 	E
 }
 
+# The holder has to sleep with the lock held: who waits for a lock whose holder runs may spin, which is CPU time.
 scenario_inode_lock() {
-	local fs
+	local fs load
 	for fs in ext4 xfs; do
 		file_system $fs 512 || { skip inode_lock_$fs "no $fs here"; end_all; continue; }
-		trace inode_lock_$fs -- "$progs/inode_lock" -z 33554432 -n 30 "$mnt/file"
+		load="exec $progs/inode_lock -d -n 15 -w 100"
+		if limited write 100 "$loop"; then
+			load="echo \$\$ >$group/cgroup.procs; $load -z 65536"
+		else
+			load="$load -z 33554432"
+		fi
+		trace inode_lock_$fs -- sh -c "$load $mnt/file"
 		verify inode_lock_$fs <<-E
 			ops = t.ops("pwrite64", comm="waiter")
-			note(same(len(ops), 30, "writes"), close(wall(ops), t.out["waiter_ns"], "wall", 0.9, 1.001))
+			note(same(len(ops), t.out["waiter_ops"], "writes"), close(wall(ops), t.out["waiter_ns"], "wall", 0.9, 1.001))
+			off = t.out["waiter_off_cpu_ns"]
+			if off < 50e6: skip(f"the threads hardly got in each other's way: without a CPU for {ms(off)}")
 			injected = t.out["waiter_ns"] - part(ops, "cpu", "irq", "softirq", "runq")
 			note(at_least(wait(ops, "inode lock"), injected, "wait inode lock", ops), known(ops), nothing_lost(t))
 		E

@@ -163,7 +163,7 @@ mk_brd() {
 mkfs_mount() { mkfs_on "$1" "$2" && mount_on "$1" "$2" "$3" "${4:-}"; }
 mkfs_on() {
 	case $1 in
-	ext4) mkfs.ext4 -q -F -E nodiscard "$2" ;;
+	ext4) mkfs.ext4 -q -F -E nodiscard,lazy_journal_init=1 "$2" ;;
 	xfs) mkfs.xfs -q -f -K "$2" ;;
 	btrfs) modprobe btrfs && mkfs.btrfs -q -f -K "$2" ;;
 	*) mkfs -t "$1" "$2" ;;

@@ -250,12 +250,7 @@ scenario_softirq() {
 	verify softirq <<-'E'
 		ops = t.ops("pread64", comm="readers", where=lambda o: o["bytes"] == 4194304)
 		note(same(len(ops), 40, "reads"))
-		begun, intervals = None, []
-		events = [(ns, 0) for pid, cpu, ns, _ in ftrace(f"{dir}/{name}.ftrace", "softirq_entry") if pid == ops[0]["tid"]]
-		events += [(ns, 1) for pid, cpu, ns, _ in ftrace(f"{dir}/{name}.ftrace", "softirq_exit") if pid == ops[0]["tid"]]
-		for ns, end in sorted(events):
-		    if end and begun: intervals.append((begun, ns))
-		    begun = None if end else ns
+		intervals = softirqs(f"{dir}/{name}.ftrace", ops[0]["tid"])
 		truth = overlap(intervals, ops)
 		holds(len(intervals) > 50, f"only {len(intervals)} softirqs")
 		# what hard interrupts took within a softirq is irq, in ftrace's times it is not taken out
