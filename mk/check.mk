@@ -10,8 +10,9 @@ PROGS := $(patsubst %.c,$(O)/%,$(wildcard tests/progs/*.c))
 
 check:
 	@if [ "$$(id -u)" = 0 ]; then $(SETUP) check; else $(SETUP) build && { $(SETUP) check || :; }; fi
-	@$(MAKE) --no-print-directory all
-	@$(MAKE) --no-print-directory -ks progs || :
+	@mkdir -p $(O)
+	@$(MAKE) --no-print-directory -j$$(nproc) all >$(O)/build.log 2>&1 || { cat $(O)/build.log; exit 1; }
+	@$(MAKE) --no-print-directory -k progs >$(O)/build.log 2>&1 || cat $(O)/build.log
 	@O=$(O) tests/run $(TESTS)
 
 # Everything of spoor but main(), so that commands' option tables can be tested too.
