@@ -309,8 +309,11 @@ scenario_faults() {
 		if t.unseen("page faults"): skip(str([u for u in t.cost["unseen"] if "page faults" in u["what"]]))
 		ops = t.ops("page fault", comm="faults", file="/map")
 		major = [o for o in ops if o["requests"]]
-		note(same(len(major), t.out["major"], "major faults"), f"of {len(ops)} faults")
 		ends = all("end_unseen" in o["flags"] for o in major)
+		# without their ends, one whose read was over before it had to wait is none (docs/kernels.md)
+		holds(t.out["major"] * (0.99 if ends else 1) <= len(major) <= t.out["major"],
+		      f"major faults: spoor says {len(major)}, should be {t.out['major']}")
+		note(f"major faults {len(major)} of {t.out['major']}, of {len(ops)} faults")
 		note("their ends unseen" if ends else "with their ends")
 		note(close(wall(major), t.out["latency_ns"], "wall", 0.5 if ends else 0.8, 1.001), known(major), nothing_lost(t))
 	E

@@ -204,9 +204,15 @@ static __always_inline u8 bio_item(struct io_slot *s, u32 index, const struct bi
 	return s->nitems;
 }
 
+static __always_inline void origin_task(struct origin *a)
+{
+	a->submitter = bpf_get_current_pid_tgid();
+	bpf_get_current_comm(a->comm, sizeof(a->comm));
+}
+
 /* The file that a read-ahead is for. A stacked device's bio, which goes on to another device than the file system's,
  * is the same one again. */
-static __always_inline void ahead_set(struct ahead *a, struct bio *bio, u32 dev, u32 part)
+static __always_inline void origin_file(struct origin *a, struct bio *bio, u32 dev, u32 part)
 {
 	struct bio_vec *vec = bio->bi_io_vec;
 	struct inode *inode = vec ? page_inode(BPF_CORE_READ(vec, bv_page), &a->offset) : NULL;
@@ -230,7 +236,7 @@ static __always_inline void ahead_set(struct ahead *a, struct bio *bio, u32 dev,
 	if (a->offset >= 0)
 		a->offset <<= page_shift;
 	a->cgroup = bpf_get_current_cgroup_id();
-	a->submitter = bpf_get_current_pid_tgid();
+	origin_task(a);
 	a->path = path_send((u64)d, a->ino);
 }
 
@@ -265,11 +271,11 @@ static __always_inline struct bio_slot *bio_enter(struct bio *bio, u64 now)
 	if (b->rw == RW_WRITE && !b->bytes && (opf & REQ_FLAG(__REQ_PREFLUSH___x)))
 		b->rw = RW_FLUSH;
 	b->counted = counted;
-	if (block_only)
-		b->submitter = bpf_get_current_pid_tgid();
+	if (block_only && want_records)
+		origin_task(&b->origin);
 	else if (ahead)
-		ahead_set(&b->ahead, bio, dev, part);
-	if (ahead && !s && file_want_ino && !b->ahead.dev) {
+		origin_file(&b->origin, bio, dev, part);
+	if (ahead && !s && file_want_ino && !b->origin.dev) {
 		bio_release(b);
 		return NULL;
 	}
@@ -318,8 +324,8 @@ static __always_inline void bio_split(struct bio *front)
 	b->link.item = 0;
 	rest = bio_find(rest_bio = (u64)front->bi_private);
 	if (rest) {
-		if (rest->ahead.offset >= 0)
-			rest->ahead.offset += b->bytes;
+		if (rest->origin.offset >= 0)
+			rest->origin.offset += b->bytes;
 		rest->sector += b->bytes >> 9;
 		rest->bytes -= b->bytes;
 	}
@@ -391,9 +397,8 @@ static __always_inline void request_take(struct request_slot *r, struct bio_slot
 	}
 	if (!r->i.t_getrq)
 		r->i.t_getrq = b->t_getrq;
-	r->submitter = b->submitter;
-	if (!r->ahead.dev)
-		r->ahead = b->ahead;
+	if (!r->origin.dev && (b->origin.dev || want_records))
+		r->origin = b->origin;
 	r->counted |= b->counted;
 	if (b->rw == RW_FLUSH)
 		r->i.rw = RW_FLUSH;
@@ -532,8 +537,8 @@ static __always_inline void device_row_add(const struct request_info *r, u64 now
 }
 
 /* An operation that is one request, all of it in flight. */
-static __always_inline void disk_send(u32 kind, const struct request_info *r, u64 sector, const struct ahead *a,
-				      u64 submitter, u64 now, s32 error)
+static __always_inline void disk_send(u32 kind, const struct request_info *r, u64 sector, const struct origin *a,
+				      u64 now, s32 error)
 {
 	struct scratch *sc = scratch_get();
 	struct io_rec_op *o;
@@ -546,16 +551,17 @@ static __always_inline void disk_send(u32 kind, const struct request_info *r, u6
 	o->type = IO_REC_OP;
 	o->kind = kind;
 	o->nitems = o->nbios = 1;
-	o->flags = IOF_ASYNC | IOF_REAP_UNSEEN | (a ? IOF_KERNEL : 0);
+	o->flags = IOF_ASYNC | IOF_REAP_UNSEEN | (a->dev ? IOF_KERNEL : 0);
 	o->t = r->t_submit;
 	o->wall = o->inflight = now - r->t_submit;
-	o->tid = submitter;
-	o->tgid = submitter >> 32;
-	o->dev = a ? a->dev : r->dev;
-	o->ino = a ? a->ino : 0;
-	o->path = a ? a->path : 0;
-	o->cgroup = a ? a->cgroup : 0;
-	o->offset = a ? a->offset : (s64)(sector << 9);
+	o->tid = a->submitter;
+	o->tgid = a->submitter >> 32;
+	o->dev = a->dev ? a->dev : r->dev;
+	o->ino = a->ino;
+	o->path = a->path;
+	o->cgroup = a->cgroup;
+	o->offset = a->dev ? a->offset : (s64)(sector << 9);
+	__builtin_memcpy(o->comm, a->comm, sizeof(o->comm));
 	o->size = r->bytes;
 	o->ret = error ? -5 : r->bytes;
 	__builtin_memset(it, 0, sizeof(*it));
@@ -572,7 +578,7 @@ static __always_inline void disk_send(u32 kind, const struct request_info *r, u6
 }
 
 /* Read-ahead is an operation of the kernel's own, from its submission to its completion. */
-static __always_inline void ahead_finish(const struct ahead *a, const struct request_info *r, u64 sector, u64 now, s32 error)
+static __always_inline void ahead_finish(const struct origin *a, const struct request_info *r, u64 sector, u64 now, s32 error)
 {
 	struct io_row *row;
 
@@ -584,7 +590,7 @@ static __always_inline void ahead_finish(const struct ahead *a, const struct req
 		row->inflight += now - r->t_submit;
 	}
 	if (record_wanted(now - r->t_submit, error))
-		disk_send(IO_READAHEAD, r, sector, a, a->submitter, now, error);
+		disk_send(IO_READAHEAD, r, sector, a, now, error);
 }
 
 __noinline int link_complete(u32 request, u32 i, u64 now, s32 error)
@@ -635,8 +641,8 @@ static __always_inline void request_complete(struct request *rq, s32 error, u32 
 		if (r->counted) {
 			device_row_add(&r->i, now, error != 0);
 			if (block_only && record_wanted(now - r->i.t_submit, error))
-				disk_send(IO_DISK_READ + r->i.rw, &r->i, r->sector, NULL, r->submitter, now, error);
-			ahead_finish(&r->ahead, &r->i, r->sector, now, error);
+				disk_send(IO_DISK_READ + r->i.rw, &r->i, r->sector, &r->origin, now, error);
+			ahead_finish(&r->origin, &r->i, r->sector, now, error);
 		}
 		for (u32 i = 0; i < LINKS && i < r->nlinks; i++)
 			link_complete(r->index, i, now, error);
@@ -715,7 +721,7 @@ static __always_inline void bio_complete(struct bio *bio)
 		s->done_at = now;
 	if (b->counted && !b->merged && !b->t_getrq) {
 		device_row_add(&r, now, bio->bi_status != 0);
-		ahead_finish(&b->ahead, &r, b->sector, now, bio->bi_status);
+		ahead_finish(&b->origin, &r, b->sector, now, bio->bi_status);
 	}
 	bio_release(b);
 }

@@ -108,15 +108,15 @@ struct {
 	__type(value, struct key_set);
 } bio_keys SEC(".maps"), request_keys SEC(".maps");
 
-/* Read-ahead: an operation of its own, on this file. dev 0: it is not one. */
-struct ahead { u64 ino, path, cgroup, submitter; s64 offset; u32 dev, pad; };
+/* Who submitted a bio, for --block; and of read-ahead, an operation of its own, the file. dev 0: it is none. */
+struct origin { u64 ino, path, cgroup, submitter; s64 offset; u32 dev, pad; char comm[16]; };
 
 struct bio_slot {
 	u64 claimed, t_submit, t_queue, t_getrq;
 	u32 dev, bytes, index;
-	u64 sector, submitter;           /* submitter: pid_tgid, --block only */
+	u64 sector;
 	u8 rw, counted, merged;
-	struct ahead ahead;
+	struct origin origin;
 	struct link link;
 };
 
@@ -138,10 +138,10 @@ struct request_info {
 struct request_slot {
 	u64 claimed;
 	struct request_info i;
-	u64 sector, submitter;
+	u64 sector;
 	u32 index;                       /* its own in the map */
 	u8 nlinks, counted;
-	struct ahead ahead;
+	struct origin origin;
 	struct link link[LINKS];
 };
 
