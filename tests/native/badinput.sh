@@ -170,6 +170,19 @@ case_no_root() {
 	result "--help without root" "$(head -n 1 "$tmp/out")" test $rc = 0
 }
 
+# In a container processes have other numbers than the kernel's tracepoints give.
+case_pid_namespace() {
+	local n
+	unshare -pf --mount-proc "$spoor" io --json --each --op reads -- dd if="$dev" of=/dev/null bs=4k count=20 iflag=direct \
+		>"$tmp/out" 2>"$tmp/err"
+	rc=$?
+	n=$(grep -c '"type":"op".*"comm":"dd".*"dev":"'"${dev#/dev/}"'"' "$tmp/out")
+	result "PID namespace" "status $rc, $n of the command's 20 reads" test $rc = 0 -a "$n" = 20
+	unshare -pf --mount-proc "$spoor" io --json --each -n spoor -D 0.5s -o "$tmp/each" >"$tmp/out" 2>"$tmp/err"
+	n=$(grep -c '"file":"'"$tmp/each" "$tmp/each")
+	result "PID namespace" "$n of its own writes" test "$n" = 0
+}
+
 case_no_tracefs() {
 	unshare -m sh -c 'umount -a -t tracefs; umount -l /sys/kernel/debug 2>/dev/null; umount -l /sys/kernel/tracing 2>/dev/null
 		grep -q "tracefs\|debugfs" /proc/mounts && exit 99
