@@ -86,9 +86,14 @@ trace() {
 	while [ "$1" != -- ]; do opts+=("$1"); shift; done
 	trace_rc=0
 	disk_before "$name"
+	ran1 "$name.ran0"
 	"$spoor" io --json --each -o "$T/$name.json" "${opts[@]}" "$@" >"$T/$name.out" 2>"$T/$name.err" || trace_rc=$?
 	disk_after "$name"
+	ran1 "$name.ran1"
 }
+
+# How often process 1 ran: some kernels hide what happens then (docs/kernels.md).
+ran1() { [ -z "${SPOOR_NATIVE:-}" ] || cat /proc/1/task/*/schedstat 2>/dev/null | awk '{ n += $3 } END { print n + 0 }' >"$T/$1"; }
 
 # Attached when the first interval's summary is there.
 trace_begin() {
@@ -106,18 +111,21 @@ trace_begin() {
 		sleep 0.1
 	done
 	disk_before "$name"
+	ran1 "$name.ran0"
 }
 trace_end() {
 	disk_after "$1"
 	trace_rc=0
 	kill -TERM "$bg" && wait "$bg" || trace_rc=$?
 	bg=
+	ran1 "$1.ran1"
 }
 
 # readahead_of NAME DEV FILE: reads FILE, of 8 MiB on DEV and not in the page cache, from beginning to end.
 readahead_of() {
 	trace_begin "$1" || return
-	dd if="$3" of=/dev/null bs=64k 2>/dev/null
+	# names are asked for a moment later: it must still be there, and has to wait with its last block
+	dd if="$3" bs=64k 2>/dev/null | { head -c $((126 << 16)) >/dev/null; sleep 1; cat >/dev/null; }
 	trace_end "$1"
 	verify "$1" <<-E
 		ahead = t.ops("read-ahead", dev="$2", file="/${3##*/}")

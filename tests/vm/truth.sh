@@ -431,7 +431,7 @@ scenario_inode_lock() {
 			ops = t.ops("pwrite64", comm="waiter")
 			note(same(len(ops), t.out["waiter_ops"], "writes"), close(wall(ops), t.out["waiter_ns"], "wall", 0.9, 1.001))
 			holds(t.out["waiter_ns"] > 15 * 5e6, "no contention: " + where_it_went(ops))
-			injected = t.out["waiter_ns"] - part(ops, "cpu", "irq", "softirq", "runq")
+			injected = t.out["waiter_off_cpu_ns"] - part(ops, "runq") - (t.out["waiter_ns"] - wall(ops))
 			note(at_least(wait(ops, "inode lock"), injected, "wait inode lock", ops))
 			note(known(ops), "all: " + known(t.op), nothing_lost(t))
 		E
