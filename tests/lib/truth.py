@@ -195,12 +195,12 @@ def close(found, wanted, what, low=0.95, high=1.05, slack=0):
 
 def hidden(t):
     """Natively the kernel may hide what happens in the context of a task (docs/kernels.md): such requests and task
-    switches are counted. What is lost, if that is all and the requests are not more than one in a hundred and one queue
+    switches are counted. What is lost, if that is all and the requests are not more than one in fifty and one queue
     full; no VM's kernel hides any."""
     causes = {c["what"]: c["n"] for c in t.lost["causes"]}
     n = [causes.get(what, 0) for what in ("requests", "task switches")]
     seen = sum(r["count"] for r in t.summaries[-1]["rows"] if "rw" in r)
-    if os.environ.get("SPOOR_NATIVE") and 0 < t.lost["total"] == sum(n) and n[0] <= 64 + seen // 100:
+    if os.environ.get("SPOOR_NATIVE") and 0 < t.lost["total"] == sum(n) and n[0] <= 128 + seen // 50:
         return f"hidden by the kernel (docs/kernels.md): {n[0]} requests, {n[1]} task switches"
     return ""
 
