@@ -3,6 +3,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <time.h>
 
 #include "base/log.h"
 #include "model/names.h"
@@ -11,6 +12,8 @@
 #include "path/io/io_source.h"
 
 struct kept { size_t size; struct io_rec_op rec; };
+
+enum { POLL_MOST = 100000000, POLL_CUT = -ECANCELED }; /* ns that a poll delivers records; ended by that */
 
 static unsigned int stack_fetch(void *ctx, uint64_t id, uint64_t *addr, unsigned int max)
 {
@@ -122,18 +125,29 @@ static int top_deliver(struct io_state *st)
 	return err;
 }
 
+static uint64_t clock_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* Records may come faster than they can be written, so that the ring is never empty: libbpf would go on for ever. */
 static int on_record(void *ctx, void *data, size_t size)
 {
 	struct io_state *st = ctx;
 	const struct io_rec_op *rec = data;
 
 	if (st->feed_err || size < 4)
-		return 0;
+		return st->feed_err;
 	if (rec->type == IO_REC_PATH)
 		io_decode_path(st, data, size);
 	else if (rec->type == IO_REC_OP)
 		st->feed_err = st->opts.top ? top_keep(st, rec, size) : deliver(st, rec, size);
-	return 0;
+	if (!st->feed_err && st->poll_end && !(++st->polled % 16) && clock_ns() >= st->poll_end)
+		st->feed_err = POLL_CUT;
+	return st->feed_err;
 }
 
 /* ---- the source ---- */
@@ -189,20 +203,26 @@ static void io_start(void *self)
 	io_ready(self, true);
 }
 
-static int io_poll(void *self, int timeout_ms, const struct feed *feed)
+/* most: ns after the wait; 0: until the ring is empty. */
+static int records_read(struct io_state *st, int timeout_ms, uint64_t most, const struct feed *feed)
 {
-	struct io_state *st = self;
 	int n;
 
 	st->feed = feed;
 	st->feed_err = 0;
+	st->poll_end = most ? clock_ns() + (uint64_t)timeout_ms * 1000000u + most : 0;
 	n = ring_buffer__poll(st->ring, timeout_ms);
 	if (n >= 0)
 		n = ring_buffer__consume(st->ring); /* what came without a wake-up */
 	st->feed = NULL;
 	if (st->feed_err)
-		return st->feed_err;
+		return st->feed_err == POLL_CUT ? 0 : st->feed_err;
 	return n < 0 && n != -EINTR ? n : 0;
+}
+
+static int io_poll(void *self, int timeout_ms, const struct feed *feed)
+{
+	return records_read(self, timeout_ms, POLL_MOST, feed);
 }
 
 static int io_finish(void *self, const struct feed *feed)
@@ -211,7 +231,7 @@ static int io_finish(void *self, const struct feed *feed)
 	int err;
 
 	io_ready(st, false);
-	err = io_poll(st, 0, feed);
+	err = records_read(st, 0, 0, feed);
 	if (err)
 		return err;
 	st->feed = feed;

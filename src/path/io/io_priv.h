@@ -30,6 +30,8 @@ struct io_state {
 	struct names *names;              /* files, processes, cgroups */
 	const struct feed *feed;          /* during a poll */
 	int feed_err;
+	uint64_t poll_end;                /* of the poll under way; 0: none */
+	unsigned int polled;              /* records so far */
 	VEC(struct unseen) unseen;
 	struct io_decoder *decoder;
 	struct io_rows *rows;
