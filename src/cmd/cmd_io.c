@@ -29,14 +29,18 @@ static void on_signal(int sig)
 	stop_asked = 1;
 }
 
-/* A second Ctrl-C ends at once: nothing is left behind, the kernel detaches with the process. */
+/* A second Ctrl-C ends at once: nothing is left behind, the kernel detaches with the process. A write that waits for
+ * its reader (a pager) goes on after the first. */
 static void signals_catch(void)
 {
 	const int sigs[] = { SIGINT, SIGTERM, SIGHUP };
-	struct sigaction sa = { .sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND };
+	struct sigaction sa = { .sa_handler = on_signal, .sa_flags = (int)(SA_RESETHAND | SA_RESTART) }, was;
 
-	for (size_t i = 0; i < sizeof(sigs) / sizeof(sigs[0]); i++)
+	for (size_t i = 0; i < sizeof(sigs) / sizeof(sigs[0]); i++) {
+		if (sigs[i] == SIGHUP && !sigaction(SIGHUP, NULL, &was) && was.sa_handler == SIG_IGN)
+			continue; /* nohup */
 		sigaction(sigs[i], &sa, NULL);
+	}
 	sa = (struct sigaction){ .sa_handler = on_resize, .sa_flags = (int)SA_RESTART };
 	sigaction(SIGWINCH, &sa, NULL);
 }
