@@ -81,20 +81,26 @@ static __always_inline void slot_set_inode(struct io_slot *s, struct inode *inod
 		s->dev = BPF_CORE_READ(inode, i_sb, s_dev);
 }
 
-/* What the file is; the answer is kept for the next call of the same thread on the same file.
+/* What the file is; the answer is kept for the next call of the same thread on the same file. Addresses come again: a
+ * file opened next may be another name of the inode, or be open for direct I/O, and an inode another one. The summary
+ * asks for none of that.
  * False unless it is a regular file, a block device or (fsync) a directory. */
 static __always_inline bool slot_set_file(struct io_slot *s, u64 file)
 {
 	struct file *f = (struct file *)file;
 	u64 inode;
+	bool same;
 
 	if (!file)
 		return false;
 	inode = (u64)BPF_CORE_READ(f, f_inode);
-	if (s->file != file || s->inode != inode) {
-		slot_set_inode(s, (struct inode *)inode);
+	same = s->file == file && s->inode == inode;
+	if (!same || want_records || file_want_ino) {
+		if (!same || BPF_CORE_READ((struct inode *)inode, i_ino) != s->ino)
+			slot_set_inode(s, (struct inode *)inode);
 		s->dentry = (u64)BPF_CORE_READ(f, f_path.dentry);
 		s->file = file;
+		s->file_flags &= S_IFMT;
 		if (BPF_CORE_READ(f, f_flags) & O_DIRECT)
 			s->file_flags |= IOF_DIRECT;
 	}
