@@ -79,6 +79,7 @@ struct inode {
 	u16 i_mode;
 	u32 i_rdev;
 	unsigned long i_ino;
+	s64 i_size;
 	struct super_block *i_sb;
 	struct hlist_head i_dentry;
 } BPF_CORE;

@@ -46,7 +46,11 @@ static __always_inline bool call_begin(struct io_slot *s, struct pt_regs *regs, 
 			s->flags |= IOF_DIRECT;
 		if (want_records && off == SYS_ARG_POS) {
 			struct file *f = (struct file *)s->file;
-			s->offset = BPF_CORE_READ(f, f_pos);
+			/* O_APPEND: the position is set to the end when the file is locked. */
+			if (s->kind >= IO_WRITE && s->kind <= IO_PWRITEV2 && BPF_CORE_READ(f, f_flags) & O_APPEND)
+				s->offset = BPF_CORE_READ(f, f_inode, i_size);
+			else
+				s->offset = BPF_CORE_READ(f, f_pos);
 		}
 	} else {
 		s->file = s->dentry = 0;

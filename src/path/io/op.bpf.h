@@ -9,6 +9,7 @@
 #define S_IFREG 0100000
 #define S_IFBLK 0060000
 #define S_IFDIR 0040000
+#define O_APPEND 02000
 #define O_DIRECT_X86 040000
 #define O_DIRECT_ARM64 0200000
 #if defined(__TARGET_ARCH_arm64)
