@@ -677,12 +677,12 @@ static __always_inline void lean_complete(struct request *rq, s32 error, u32 byt
 			lose(LOSS_REQUEST);
 		return;
 	}
+	info.t_issue = r->i.t_issue; /* once released it is another request's */
 	request_release(r);
 	info.dev = request_dev(rq);
 	if (ndevs_want && !filter_dev(info.dev))
 		return;
 	now = bpf_ktime_get_ns();
-	info.t_issue = r->i.t_issue;
 	info.t_submit = rq->start_time_ns;
 	if (!info.t_submit || info.t_submit > info.t_issue)
 		info.t_submit = info.t_issue;
