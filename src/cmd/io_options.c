@@ -296,6 +296,24 @@ static int device_unknown(struct blockdevs *devs, const char *word, int err, cha
 	return err;
 }
 
+static bool device_in(const struct io_opts *o, dev_t dev)
+{
+	for (size_t i = 0; i < o->ndevs; i++)
+		if (o->devs[i] == dev_to_kernel(dev))
+			return true;
+	return false;
+}
+
+/* A partition without its disk: what the kernel tells of a request is the disk, of a bio the partition. */
+static void partitions_note(struct blockdevs *devs, struct io_opts *o)
+{
+	dev_t disk;
+
+	for (size_t i = 0; i < o->ndevs; i++)
+		if (!blockdevs_disk(devs, dev_from_kernel(o->devs[i]), &disk) && !device_in(o, disk))
+			o->devs_part = true;
+}
+
 static int devices_resolve(struct io_cmdline *c, struct blockdevs *devs, struct io_opts *o, char *message)
 {
 	for (size_t i = 0; i < c->device.item.n; i++) {
@@ -314,6 +332,7 @@ static int devices_resolve(struct io_cmdline *c, struct blockdevs *devs, struct 
 		if (err)
 			return err;
 	}
+	partitions_note(devs, o);
 	return 0;
 }
 

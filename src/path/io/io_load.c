@@ -100,7 +100,7 @@ static bool tasks_filtered(const struct io_opts *o)
 /* The summary of --block alone needs no bio: the request says when it was got, and nobody asks whose it is. */
 static bool bios_skipped(const struct io_opts *o)
 {
-	return o->block_only && !o->records && !tasks_filtered(o);
+	return o->block_only && !o->records && !tasks_filtered(o) && !o->devs_part;
 }
 
 static unsigned int wanted_mask(const struct io_opts *o)

@@ -17,6 +17,7 @@ struct io_opts {
 	const char *cgroup_controller;    /* a v1 hierarchy's controller ("cpu"); NULL: v2 */
 	uint32_t devs[IO_OPTS_DEVS];      /* kernel encoding */
 	size_t ndevs;
+	bool devs_part;                   /* one of them is a partition whose disk is not */
 	uint64_t file_ino;                /* 0: any */
 	uint32_t file_dev;                /* st_dev of it, kernel encoding */
 	bool file_is_dir;
