@@ -258,6 +258,8 @@ static __always_inline struct bio_slot *bio_enter(struct bio *bio, u64 now)
 	} else if (!s && (filter_any_task() || file_want_ino)) {
 		return NULL;
 	}
+	if (s && !s->ino && (!s->dev || (counted && !s->matched))) /* sync, journal: where it writes */
+		s->dev = part;
 	if (s && counted)
 		s->matched = 1;
 	b = bio_claim((u64)bio, now, LOSS_BIO);
@@ -281,8 +283,6 @@ static __always_inline struct bio_slot *bio_enter(struct bio *bio, u64 now)
 	}
 	l.item = 0;
 	if (s) {
-		if (!s->dev)
-			s->dev = dev;
 		if (want_records && s->kind == IO_WRITEBACK && !s->nbios)
 			s->cgroup = bio_cgroup(bio);
 		l.item = bio_item(s, l.slot - 1, b, parent);
