@@ -19,7 +19,7 @@ const volatile u32 ndevs_want;
 const volatile u32 devs_want[FILTER_DEVS];
 const volatile u64 file_want_ino;
 const volatile u32 file_want_dev;
-const volatile bool file_want_dir;
+const volatile bool file_want_dir, file_want_blk;
 
 /* Thread groups followed: those asked for and, by the fork hook, their children. */
 struct {
@@ -107,12 +107,12 @@ static __always_inline bool filter_dev(u32 dev)
 	return false;
 }
 
-/* A file, or anything below a directory of the same file system. */
-static __always_inline bool filter_file(struct dentry *d, u64 ino, u32 dev)
+/* A file, or anything below a directory of the same file system; a block device, by any of its inodes. */
+static __always_inline bool filter_file(struct dentry *d, u64 ino, u32 dev, bool blk)
 {
-	if (dev != file_want_dev)
+	if (dev != file_want_dev || blk != file_want_blk)
 		return false;
-	if (ino == file_want_ino)
+	if (blk || ino == file_want_ino)
 		return true;
 	if (!file_want_dir)
 		return false;

@@ -396,8 +396,9 @@ static int file_resolve(struct io_cmdline *c, struct io_opts *o, char *message)
 		return io_fail(message, err, "--file: %.300s: %s", c->file, strerror(-err));
 	}
 	o->file_ino = st.st_ino;
-	o->file_dev = dev_to_kernel(file_super_dev(fd, st.st_dev));
 	o->file_is_dir = S_ISDIR(st.st_mode);
+	o->file_is_blk = S_ISBLK(st.st_mode);
+	o->file_dev = dev_to_kernel(o->file_is_blk ? st.st_rdev : file_super_dev(fd, st.st_dev));
 	close(fd);
 	return 0;
 }

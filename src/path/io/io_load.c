@@ -330,6 +330,7 @@ static void set_filters(struct io_state *st)
 	ro->file_want_ino = o->file_ino;
 	ro->file_want_dev = o->file_dev;
 	ro->file_want_dir = o->file_is_dir;
+	ro->file_want_blk = o->file_is_blk;
 }
 
 /* Index of a v1 controller in css_set.subsys: the enumerators are in BTF. */

@@ -20,7 +20,7 @@ struct io_opts {
 	bool devs_part;                   /* one of them is a partition whose disk is not */
 	uint64_t file_ino;                /* 0: any */
 	uint32_t file_dev;                /* st_dev of it, kernel encoding */
-	bool file_is_dir;
+	bool file_is_dir, file_is_blk;    /* a block device: file_dev is it */
 	uint64_t kinds;                   /* bit (1 << enum io_kind); 0: all */
 	bool records;                     /* operations one by one, not the summary alone */
 	bool errors_only;

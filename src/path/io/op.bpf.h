@@ -112,7 +112,8 @@ static __always_inline bool slot_set_file(struct io_slot *s, u64 file)
 
 static __always_inline bool slot_filter_file(struct io_slot *s)
 {
-	if (file_want_ino && !filter_file((struct dentry *)s->dentry, s->ino, s->dev))
+	if (file_want_ino && !filter_file((struct dentry *)s->dentry, s->ino, s->dev,
+					 (s->file_flags & S_IFMT) == S_IFBLK))
 		return false;
 	s->matched = !ndevs_want || filter_dev(s->dev);
 	return true;
