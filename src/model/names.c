@@ -7,16 +7,17 @@
 #include "kernel/mounts.h"
 #include "model/names.h"
 
-/* A direct-mapped cache: a newcomer takes the place of what was there. A file's path is sent once only, so its
- * table is large and lost names show as "". */
-enum { PATHS = 1 << 15, COMMS = 1 << 10 };
+/* Caches. A file's path is sent once only while it is among the last thousands that the kernel side remembers, so the
+ * table is larger than that and in sets, of which the entry not asked for the longest gives way; a lost name shows as "". */
+enum { PATHS = 1 << 15, PATH_WAYS = 8, COMMS = 1 << 10 };
 
-struct named { uint64_t key; char *name; };
+struct named { uint64_t key, used; char *name; };
 
 struct names {
 	struct mounts *mounts;
 	struct cgroups *cgroups;
-	struct named paths[PATHS];
+	struct named paths[PATHS / PATH_WAYS][PATH_WAYS];
+	uint64_t asked;
 	struct named comms[COMMS];
 };
 
@@ -41,7 +42,7 @@ void names_free(struct names *n)
 	if (!n)
 		return;
 	for (int i = 0; i < PATHS; i++)
-		free(n->paths[i].name);
+		free(n->paths[i / PATH_WAYS][i % PATH_WAYS].name);
 	for (int i = 0; i < COMMS; i++)
 		free(n->comms[i].name);
 	mounts_free(n->mounts);
@@ -61,23 +62,48 @@ static int named_set(struct named *e, uint64_t key, const char *name)
 	return 0;
 }
 
+/* The entry of a path, or the one that it may have. */
+static struct named *path_entry(struct names *n, uint64_t key)
+{
+	struct named *set = n->paths[hash(key) % (PATHS / PATH_WAYS)], *oldest = set;
+
+	n->asked++;
+	for (struct named *e = set; e < set + PATH_WAYS; e++) {
+		if (e->name && e->key == key) {
+			e->used = n->asked;
+			return e;
+		}
+		if (e->used < oldest->used)
+			oldest = e;
+	}
+	return oldest;
+}
+
+static int path_set(struct names *n, uint64_t key, const char *path)
+{
+	struct named *e = path_entry(n, key);
+
+	e->used = n->asked;
+	return named_set(e, key, path);
+}
+
 int names_path_add(struct names *n, uint64_t key, uint32_t dev, const char *path)
 {
 	char full[4096];
 	dev_t d = dev_from_kernel(dev);
 
 	if (!n->mounts)
-		return named_set(&n->paths[hash(key) & (PATHS - 1)], key, path);
+		return path_set(n, key, path);
 	if (!mounts_find(n->mounts, d))
 		mounts_refresh(n->mounts); /* mounted since */
 	if (mounts_path(n->mounts, d, path, full, sizeof(full)))
 		snprintf(full, sizeof(full), "%s", path);
-	return named_set(&n->paths[hash(key) & (PATHS - 1)], key, full);
+	return path_set(n, key, full);
 }
 
 const char *names_path(struct names *n, uint64_t key)
 {
-	const struct named *e = &n->paths[hash(key) & (PATHS - 1)];
+	const struct named *e = path_entry(n, key);
 
 	return key && e->key == key && e->name ? e->name : "";
 }
