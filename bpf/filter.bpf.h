@@ -11,7 +11,8 @@ enum { FILTER_DEVS = 16, FILTER_CGROUP_DEPTH = 16, FILTER_DIR_DEPTH = 24 };
 
 const volatile bool filter_tgid, filter_tid, filter_comm, filter_cgroup;
 const volatile u32 self_tgid;            /* spoor itself is never traced */
-const volatile u64 pidns_dev, pidns_ino; /* the PID namespace whose numbers spoor was given; 0: the first */
+/* The PID namespace of self_tgid and of the ids asked for; 0: the first, where ids are the kernel's own. */
+const volatile u64 pidns_dev, pidns_ino;
 const volatile u64 comm_want[2];
 const volatile u64 cgroup_want;          /* kernfs id */
 const volatile s32 cgroup_subsys = -1;   /* index into css_set.subsys for a v1 hierarchy, -1: v2 */
@@ -29,14 +30,62 @@ struct {
 	__type(value, u8);
 } follow SEC(".maps");
 
-/* Asked for by the numbers of spoor's PID namespace: threads, and in a namespace other than the first also groups, which
- * go to `follow` when they are met. */
+/* Those asked for, by their ids in spoor's own PID namespace. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1024);
 	__type(key, u32);
 	__type(value, u8);
-} follow_tid SEC(".maps"), follow_ns SEC(".maps");
+} follow_ns SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__type(key, u32);
+	__type(value, u8);
+} follow_tid SEC(".maps");
+
+/* The running task's thread and thread group as spoor knows them; false when it is in another PID namespace. */
+static __always_inline bool ids_own(u32 *tid, u32 *tgid)
+{
+	struct bpf_pidns_info ns;
+	u64 id;
+
+	if (!pidns_ino) {
+		id = bpf_get_current_pid_tgid();
+		*tid = id;
+		*tgid = id >> 32;
+		return true;
+	}
+	if (bpf_get_ns_current_pid_tgid(pidns_dev, pidns_ino, &ns, sizeof(ns)))
+		return false;
+	*tid = ns.pid;
+	*tgid = ns.tgid;
+	return true;
+}
+
+/* Whether the running task's thread group is followed. One that was asked for becomes known by the kernel's id. */
+static __always_inline bool is_followed(u32 kernel_tgid)
+{
+	u32 tid, tgid;
+	u8 one = 1;
+
+	if (bpf_map_lookup_elem(&follow, &kernel_tgid))
+		return true;
+	if (!pidns_ino || !ids_own(&tid, &tgid) || !bpf_map_lookup_elem(&follow_ns, &tgid))
+		return false;
+	bpf_map_update_elem(&follow, &kernel_tgid, &one, BPF_ANY);
+	return true;
+}
+
+static __always_inline void follow_end(u32 kernel_tgid)
+{
+	u32 tid, tgid;
+
+	bpf_map_delete_elem(&follow, &kernel_tgid);
+	if (pidns_ino && ids_own(&tid, &tgid))
+		bpf_map_delete_elem(&follow_ns, &tgid);
+}
 
 static __always_inline bool filter_cgroup_ok(struct task_struct *t)
 {
@@ -64,24 +113,14 @@ static __always_inline bool filter_cgroup_ok(struct task_struct *t)
 /* The running task. */
 static __always_inline bool filter_task(struct task_struct *t)
 {
-	u64 id = bpf_get_current_pid_tgid();
-	u32 tgid = id >> 32, tid = id, ns_tgid = tgid;
+	u32 tgid = 0, tid = 0;
+	bool own = ids_own(&tid, &tgid);
 
-	if (pidns_ino) {
-		struct bpf_pidns_info in = {};
-		u8 one = 1;
-		if (bpf_get_ns_current_pid_tgid(pidns_dev, pidns_ino, &in, sizeof(in)))
-			in.tgid = in.pid = 0; /* of another namespace */
-		ns_tgid = in.tgid;
-		tid = in.pid;
-		if (filter_tgid && bpf_map_lookup_elem(&follow_ns, &ns_tgid))
-			bpf_map_update_elem(&follow, &tgid, &one, BPF_ANY);
-	}
-	if (ns_tgid == self_tgid)
+	if (own && tgid == self_tgid)
 		return false;
-	if (filter_tgid && !bpf_map_lookup_elem(&follow, &tgid))
+	if (filter_tgid && !is_followed(bpf_get_current_pid_tgid() >> 32))
 		return false;
-	if (filter_tid && !bpf_map_lookup_elem(&follow_tid, &tid))
+	if (filter_tid && (!own || !bpf_map_lookup_elem(&follow_tid, &tid)))
 		return false;
 	if (filter_comm) {
 		u64 comm[2];

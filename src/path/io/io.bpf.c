@@ -742,7 +742,7 @@ int io_fork(u64 *ctx)
 	u32 from = parent->tgid, to = child->tgid;
 	u8 one = 1;
 
-	if (from != to && bpf_map_lookup_elem(&follow, &from))
+	if (from != to && is_followed(from))
 		bpf_map_update_elem(&follow, &to, &one, BPF_ANY);
 	return 0;
 }
@@ -761,7 +761,7 @@ int io_exit(u64 *ctx)
 		sync_end(s, index, 0);
 	}
 	if (filter_tgid && !BPF_CORE_READ(current_task(), signal, live.counter)) /* the last thread */
-		bpf_map_delete_elem(&follow, &tgid);
+		follow_end(tgid);
 	return 0;
 }
 

@@ -287,16 +287,17 @@ static void set_text(struct io_state *st)
 #endif
 }
 
-/* In a container spoor knows processes, itself too, by other numbers than the kernel's tracepoints give. */
-static void set_pid_namespace(struct io_bpf__rodata *ro)
+/* In a container ids are not the kernel's. */
+static void set_pidns(struct io_state *st)
 {
-	enum { FIRST = 0xeffffffc }; /* PROC_PID_INIT_INO, include/linux/proc_ns.h */
-	struct stat st;
+	const ino_t first = 0xeffffffc; /* PROC_PID_INIT_INO */
+	struct stat ns;
 
-	if (stat("/proc/self/ns/pid", &st) || st.st_ino == FIRST)
+	if (stat("/proc/self/ns/pid", &ns) || ns.st_ino == first)
 		return;
-	ro->pidns_dev = dev_to_kernel(st.st_dev);
-	ro->pidns_ino = st.st_ino;
+	st->in_pidns = true;
+	st->skel->rodata->pidns_dev = dev_to_kernel(ns.st_dev);
+	st->skel->rodata->pidns_ino = ns.st_ino;
 }
 
 static void set_filters(struct io_state *st)
@@ -305,7 +306,7 @@ static void set_filters(struct io_state *st)
 	const struct io_opts *o = &st->opts;
 
 	ro->self_tgid = getpid();
-	set_pid_namespace(ro);
+	set_pidns(st);
 	ro->page_shift = __builtin_ctzl((unsigned long)sysconf(_SC_PAGESIZE));
 	ro->filter_tgid = o->npids > 0;
 	ro->filter_tid = o->ntids > 0;
@@ -441,7 +442,7 @@ static int attach_all(struct io_state *st, const bool use[HOOKS])
 static int follow_fill(struct io_state *st)
 {
 	uint8_t one = 1;
-	int fd = bpf_map__fd(st->skel->rodata->pidns_ino ? st->skel->maps.follow_ns : st->skel->maps.follow);
+	int fd = bpf_map__fd(st->in_pidns ? st->skel->maps.follow_ns : st->skel->maps.follow);
 
 	for (size_t i = 0; i < st->opts.npids; i++)
 		if (bpf_map_update_elem(fd, &st->opts.pids[i], &one, BPF_ANY))
