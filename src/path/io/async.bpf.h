@@ -251,8 +251,11 @@ static __always_inline void uring_submitted(struct io_slot *s, u64 now)
 {
 	struct io_slot *a = sub_at(s);
 
-	if (a && !a->submitted_at)
+	if (a && !a->submitted_at) {
 		async_submitted(a, s, now);
+		if (a->early)
+			async_end(s->sub - 1, a->early, a->res);
+	}
 	s->sub = 0;
 }
 
@@ -298,8 +301,7 @@ static __always_inline void uring_submit(u64 ring_ctx, struct io_kiocb *req, u64
 	u64 now;
 
 	if (s && !(s->flags & IOF_WORKER)) {
-		now = clock_now(&s->clock);
-		clock_stop(&s->clock, now);
+		now = slot_stop(s, index);
 		clock_run(&s->clock, now);
 		uring_submitted(s, now);
 		s->ring = ring_ctx;

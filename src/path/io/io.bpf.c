@@ -296,8 +296,7 @@ int io_uring_wait(u64 *ctx)
 
 	if (!s || s->kind != IO_URING_ENTER)
 		return 0;
-	now = clock_now(&s->clock);
-	clock_stop(&s->clock, now);
+	now = slot_stop(s, index);
 	clock_run(&s->clock, now);
 	uring_submitted(s, now);
 	s->ring = ctx[0];
