@@ -227,12 +227,15 @@ const volatile u8 uring_submit_form;
 enum { COMPLETE_CTX_DATA, COMPLETE_CTX_REQ_DATA, COMPLETE_CTX_REQ_CQE };
 const volatile u8 uring_complete_form;
 
-/* How far each ring's completions have been looked at. */
+/* How far each ring's completions have been looked at. Threads that share a ring come at the same time: each takes a
+ * stretch for itself. */
+enum { RINGS = 1024 };
+struct ring_seen { u64 ring; u32 seen; struct bpf_spin_lock lock; };
 struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 1024);
-	__type(key, u64);
-	__type(value, u32);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, RINGS);
+	__type(key, u32);
+	__type(value, struct ring_seen);
 } uring_seen SEC(".maps");
 
 static __always_inline u32 uring_kind(u32 opcode)
@@ -385,26 +388,37 @@ static __always_inline void uring_exit(struct io_slot *s, u32 index, u64 now)
 {
 	struct io_ring_ctx *ctx = (struct io_ring_ctx *)s->ring;
 	u64 key = s->ring;
+	u32 i = slot_hash(key) & (RINGS - 1), head, tail, mask, at, end, shift, seen;
+	struct ring_seen *r = bpf_map_lookup_elem(&uring_seen, &i);
 	struct io_rings *rings;
-	u32 head, tail, mask, at, shift, *seen;
+	bool fresh;
 
 	uring_submitted(s, now);
-	if (!ctx)
+	if (!ctx || !r)
 		return;
+	seen = *(volatile u32 *)&r->seen;
 	rings = BPF_CORE_READ(ctx, rings);
 	head = BPF_CORE_READ(rings, cq.head);
 	tail = BPF_CORE_READ(rings, cq.tail);
 	mask = BPF_CORE_READ(rings, cq_ring_mask);
 	shift = BPF_CORE_READ(ctx, flags) & IORING_SETUP_CQE32 ? 5 : 4;
-	seen = bpf_map_lookup_elem(&uring_seen, &key);
-	at = seen ? *seen : head;
-	if (tail - at > mask + 1)
+	fresh = (s32)(tail - seen) < 0; /* read later, and yet smaller: another ring at the same address */
+	bpf_spin_lock(&r->lock);
+	at = r->seen;
+	if (fresh || r->ring != key || (s32)(tail - at) > (s32)(mask + 1))
 		at = head;
-	for (u32 i = 0; i < CQ_BATCH && at != tail; i++, at++) {
+	end = tail;
+	if ((s32)(tail - at) < 0) /* another thread was faster */
+		end = at;
+	else if (tail - at > CQ_BATCH)
+		end = at + CQ_BATCH;
+	r->ring = key;
+	r->seen = end;
+	bpf_spin_unlock(&r->lock);
+	for (u32 k = 0; k < CQ_BATCH && at != end; k++, at++) {
 		u64 cqe = (u64)rings + bpf_core_field_offset(rings->cqes) + ((u64)(at & mask) << shift);
 		uring_reap_one(key, cqe, (s32)(at - head) < 0 ? 0 : now);
 	}
-	bpf_map_update_elem(&uring_seen, &key, &at, BPF_ANY);
 }
 
 #endif
