@@ -323,6 +323,19 @@ int io_uring_done(u64 *ctx)
 	return 0;
 }
 
+/* Run by user space at the end, for each slot of an asynchronous operation: one that is complete, and that the
+ * application took from the ring without a call after its last one, has nothing else to end it. */
+SEC("raw_tp/io_uring_complete")
+int io_uring_sweep(u64 *ctx)
+{
+	u32 index = ctx[0];
+	struct io_slot *a = slot_at(index);
+
+	if (a && a->key && a->done && a->submitted_at)
+		async_end(index, 0, a->res);
+	return 0;
+}
+
 /* ---- block layer ---- */
 
 /* Only bios of a cgroup that has a limit come here (5.18 on; before, all do). */

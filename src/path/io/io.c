@@ -231,6 +231,7 @@ static int io_finish(void *self, const struct feed *feed)
 	int err;
 
 	io_ready(st, false);
+	io_sweep(st);
 	err = records_read(st, 0, 0, feed);
 	if (err)
 		return err;

@@ -21,7 +21,8 @@ typedef uint64_t u64;
 #include "src/path/io/io.skel.h"
 
 /* When a program is wanted. */
-enum { W_CALLS = 1, W_FAULT = 2, W_KERNEL = 4, W_URING = 8, W_FOLLOW = 16, W_BLOCK = 32, W_MUST = 64, W_RECORDS = 128, W_GETRQ = 256, W_BIO = 512 };
+enum { W_CALLS = 1, W_FAULT = 2, W_KERNEL = 4, W_URING = 8, W_FOLLOW = 16, W_BLOCK = 32, W_MUST = 64, W_RECORDS = 128, W_GETRQ = 256, W_BIO = 512,
+       W_RUN = 1024 /* run by us, not attached */ };
 
 /* Stages in the order of io.h, and for each the hooks that show it, preferred first: the first group whose
  * tracepoint or function exists is taken. `lost`: what is not seen when none does. */
@@ -48,6 +49,7 @@ static const struct hook {
 	{ "uring", "io_uring_submit_old", NULL, "io_uring_submit_sqe", false, W_URING, "io_uring operations" },
 	{ "uring wait", "io_uring_wait", NULL, "io_uring_cqring_wait", false, W_URING, "the end of io_uring submissions" },
 	{ "uring done", "io_uring_done", NULL, "io_uring_complete", false, W_URING, "io_uring completions" },
+	{ "uring sweep", "io_uring_sweep", NULL, "io_uring_complete", false, W_URING | W_RUN, NULL },
 	{ "throttle", "io_throttle", NULL, "__blk_throtl_bio", true, W_BIO, NULL },
 	{ "throttle", "io_throttle_old", NULL, "blk_throtl_bio", true, W_BIO,
 	  "stage throttled (cgroup I/O limits) of requests" },
@@ -420,7 +422,7 @@ static int attach_all(struct io_state *st, const bool use[HOOKS])
 			struct bpf_program *p = prog_of(st, names[k]);
 			struct bpf_link *l;
 
-			if (!p)
+			if (!p || hooks[i].when & W_RUN)
 				continue;
 			l = bpf_program__attach(p);
 			if (l) {
@@ -487,6 +489,18 @@ int io_load(struct io_state *st, struct probe *probe)
 	}
 	err = follow_fill(st);
 	return err ? err : attach_all(st, use);
+}
+
+void io_sweep(struct io_state *st)
+{
+	const struct io_bpf__rodata *ro = st->skel->rodata;
+	int fd = bpf_program__fd(st->skel->progs.io_uring_sweep);
+	uint64_t ctx = ro->sync_mask + 1;
+	LIBBPF_OPTS(bpf_test_run_opts, run, .ctx_in = &ctx, .ctx_size_in = sizeof(ctx));
+
+	for (unsigned int n = 0; fd >= 0 && n <= ro->async_mask; n++, ctx++)
+		if (bpf_prog_test_run_opts(fd, &run)) /* before 5.10 */
+			break;
 }
 
 void io_unload(struct io_state *st)

@@ -50,6 +50,8 @@ void io_calls_fill(struct sys_desc *descs, uint64_t kinds);
 int io_load(struct io_state *st, struct probe *probe);
 void io_unload(struct io_state *st);
 void io_ready(struct io_state *st, bool on);
+/* Ends asynchronous operations that are complete but were not seen to be reaped. */
+void io_sweep(struct io_state *st);
 void io_top_raise(struct io_state *st, uint64_t wall);
 int io_map_fd(const struct io_state *st, const char *name);
 void io_lost_read(const struct io_state *st, uint64_t lost[LOSS_N]);
