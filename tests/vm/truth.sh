@@ -209,7 +209,8 @@ scenario_runq_busy() {
 		# preempted on the way back to user mode, after sys_exit, is not in the operation any more.
 		after = t.out["latency_ns"] - wall(ops)
 		truth = min(t.out["run_delay_ns"], t.out["latency_ns"] - 60 * 2e6 - part(ops, "cpu")) - after
-		note(close(part(ops, "runq"), truth, "runq"))
+		# the emulator may run the other processor for long between the scheduler's look at the clock and ours
+		note(close(part(ops, "runq"), truth, "runq", 0.8, 1.2))
 		holds(part(ops, "runq") > 0.3 * wall(ops), "hardly any waiting: " + where_it_went(ops))
 		note(known(ops), nothing_lost(t))
 	E
@@ -227,7 +228,7 @@ scenario_runq_cpu_max() {
 	verify runq_cpu_max <<-E
 		ops = t.ops("pread64", comm="readers", where=lambda o: o["bytes"] == 8388608)
 		note(same(len(ops), 20, "reads"))
-		note(close(part(ops, "runq"), t.out["run_delay_ns"], "runq", 0.95, 1.05))
+		note(close(part(ops, "runq"), t.out["run_delay_ns"], "runq", 0.85, 1.15))
 		holds(part(ops, "runq") > 0.3 * wall(ops), "hardly throttled: " + where_it_went(ops))
 		holds(all(o["cgroup"] == "/quota" for o in ops), f"cgroup {ops[0]['cgroup']}")
 		note(known(ops), nothing_lost(t))
