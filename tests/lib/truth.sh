@@ -11,7 +11,8 @@
 #	trace_begin NAME [OPTION]...        trace everything, in the background; returns when it is attached
 #	trace_end NAME
 #	verify NAME <<'E' ... E             a Python text (tests/lib/truth.py) that checks; prints the result. With LATER=DIR
-#	                                    it only leaves there what is to be checked: $LATER/NAME.*, named in $LATER/order,
+#	                                    it only leaves there what is to be checked: $LATER/NAME.*, named in $LATER/order (scenarios in
+#	                                    $LATER/todo and done),
 #	                                    and other results are printed with "said SCENARIO" before them
 #	skip NAME WHY, fail NAME WHY
 #
@@ -185,7 +186,7 @@ truth_run() {
 			exit 97
 		fi
 	done
-	[ -n "${LATER:-}" ] || checker_start
+	if [ -n "${LATER:-}" ]; then printf '%s\n' "$@" >"$LATER/todo"; else checker_start; fi
 	for scenario; do
 		for ((try = 1; ; try++)); do
 			results=() start=$EPOCHREALTIME
@@ -199,6 +200,7 @@ truth_run() {
 			echo "${LATER:+said $scenario }$line"
 			[[ $line != "not ok "* ]] || failed=1
 		done
+		[ -z "${LATER:-}" ] || echo "$scenario" >>"$LATER/done"
 	done
 	rm -rf "$T"
 	return $failed
