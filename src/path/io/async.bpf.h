@@ -317,6 +317,7 @@ static __always_inline void uring_submit(u64 ring_ctx, struct io_kiocb *req, u64
 	}
 	if (!kind)
 		return;
+	uring_used = 1;
 	a = async_begin(async_key(ring_ctx, user_data), kind, now, &ai);
 	if (!a)
 		return;

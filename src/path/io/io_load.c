@@ -498,7 +498,7 @@ void io_sweep(struct io_state *st)
 	uint64_t ctx = ro->sync_mask + 1;
 	LIBBPF_OPTS(bpf_test_run_opts, run, .ctx_in = &ctx, .ctx_size_in = sizeof(ctx));
 
-	for (unsigned int n = 0; fd >= 0 && n <= ro->async_mask; n++, ctx++)
+	for (unsigned int n = 0; fd >= 0 && st->skel->bss->uring_used && n <= ro->async_mask; n++, ctx++)
 		if (bpf_prog_test_run_opts(fd, &run)) /* before 5.10 */
 			break;
 }

@@ -29,6 +29,7 @@ const volatile u32 ring_wake = 1 << 16;  /* bytes in the ring that wake the read
 
 u32 ready;                               /* set when everything is attached */
 u64 ready_at;                            /* then */
+u32 uring_used;                          /* io_uring operations were seen: what is left of them is to be swept */
 u64 top_min;                             /* --top: user space raises it to the slowest list's smallest wall */
 u64 lost[LOSS_N];                        /* added to without fetch: 5.10 has no atomic fetch */
 
