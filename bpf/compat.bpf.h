@@ -17,6 +17,8 @@
 const volatile u8 arg_bio_queue, arg_getrq, arg_rq_insert, arg_rq_issue, arg_rq_requeue, arg_rq_merge, arg_split, arg_merge;
 /* bpf_get_current_task_btf: from 5.11 (3ca1032ab7ab). */
 const volatile u8 has_task_btf;
+/* bpf_spin_lock in tracing programs: not on 5.10; asked of the kernel. */
+const volatile bool has_spin_lock;
 /* sched_switch has prev_state as fourth parameter from 5.18 (fa2c3254d7cf). */
 const volatile u8 has_prev_state;
 

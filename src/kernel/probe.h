@@ -49,7 +49,7 @@ struct probe_result {
 };
 
 /* NULL with errno set. Raises RLIMIT_MEMLOCK (kernels before 5.11 charge maps to it) and sends libbpf's
- * messages to the log callback at debug level. */
+ * messages to the log callback. */
 struct probe *probe_new(void);
 void probe_free(struct probe *p); /* p may be NULL */
 
@@ -77,6 +77,9 @@ int probe_tracepoint_args(struct probe *p, const char *name);
 /* Name of the type that argument n (from 0) points to, without "struct": "request_queue"; of an integer its
  * own name. "" when there is no such argument. Lasts until the BTF is dropped. */
 const char *probe_tracepoint_arg(struct probe *p, const char *name, unsigned int n);
+
+/* May typed tracepoint programs call this helper (BPF_FUNC_*)? */
+bool probe_helper(struct probe *p, int helper);
 
 /* Is this function in the BTF of the kernel or of a loaded module? Says nothing about whether fentry works:
  * ask PROBE_FENTRY too. */

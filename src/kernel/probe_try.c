@@ -102,6 +102,25 @@ void probe_try_tp_btf(struct probe *p, struct probe_result *r)
 		probe_say(r, PROBE_YES, "loaded and attached");
 }
 
+/* A call with the wrong argument is refused with EACCES, that of a helper which such programs do not have with EINVAL. */
+bool probe_helper(struct probe *p, int helper)
+{
+	const struct bpf_insn call[] = {
+		{ .code = BPF_JMP | BPF_CALL, .imm = helper },
+		nothing[0], nothing[1],
+	};
+	int id = probe_btf(p) ? tracepoint_btf_id(p) : -ENOENT, fd;
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = BPF_TRACE_RAW_TP, .attach_btf_id = (__u32)id);
+
+	if (id < 0)
+		return false;
+	fd = bpf_prog_load(BPF_PROG_TYPE_TRACING, "spoor_probe", "GPL", call, 3, &opts);
+	if (fd < 0)
+		return errno == EACCES;
+	close(fd);
+	return true;
+}
+
 void probe_try_fentry(struct probe *p, struct probe_result *r)
 {
 	int id = -ENOENT, prog, err;

@@ -227,11 +227,11 @@ const volatile u8 uring_submit_form;
 enum { COMPLETE_CTX_DATA, COMPLETE_CTX_REQ_DATA, COMPLETE_CTX_REQ_CQE };
 const volatile u8 uring_complete_form;
 
-/* How far each ring's completions have been looked at. Threads that share a ring come at the same time, and 5.10 has no
- * lock for them here: what two of them take for theirs is looked at twice, which finds nothing the second time unless
- * its name is in use again. */
+/* How far each ring's completions have been looked at. Threads that share a ring come at the same time: each takes a
+ * stretch for itself. Where there is no lock for that (5.10) two may take the same, which counts an operation twice if
+ * its name is in use again by then. */
 enum { RINGS = 1024 };
-struct ring_seen { u64 ring; u32 seen, pad; };
+struct ring_seen { u64 ring; u32 seen; struct bpf_spin_lock lock; };
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, RINGS);
@@ -405,6 +405,8 @@ static __always_inline void uring_exit(struct io_slot *s, u32 index, u64 now)
 	mask = BPF_CORE_READ(rings, cq_ring_mask);
 	shift = BPF_CORE_READ(ctx, flags) & IORING_SETUP_CQE32 ? 5 : 4;
 	fresh = (s32)(tail - seen) < 0; /* read later, and yet smaller: another ring at the same address */
+	if (has_spin_lock)
+		bpf_spin_lock(&r->lock);
 	at = *(volatile u32 *)&r->seen;
 	if (fresh || r->ring != key || (s32)(tail - at) > (s32)(mask + 1))
 		at = head;
@@ -415,6 +417,8 @@ static __always_inline void uring_exit(struct io_slot *s, u32 index, u64 now)
 		end = at + CQ_BATCH;
 	r->ring = key;
 	r->seen = end;
+	if (has_spin_lock)
+		bpf_spin_unlock(&r->lock);
 	for (u32 k = 0; k < CQ_BATCH && at != end; k++, at++) {
 		u64 cqe = (u64)rings + bpf_core_field_offset(rings->cqes) + ((u64)(at & mask) << shift);
 		uring_reap_one(key, cqe, (s32)(at - head) < 0 ? 0 : now);
