@@ -35,6 +35,12 @@ static int errno_of_status(unsigned int status)
 	return status < sizeof(errors) / sizeof(errors[0]) ? errors[status] : EIO;
 }
 
+/* A bio has a block status on every kernel, a request's tracepoint not. */
+static int item_errno(const struct io_decoder *d, const struct io_item *it)
+{
+	return d->st->error_is_status || (it->flags & IO_ITEM_BIO) ? errno_of_status(it->error) : it->error;
+}
+
 static const char *dev_name(struct io_state *st, uint32_t dev)
 {
 	return dev && st->devs ? blockdevs_name(st->devs, dev_from_kernel(dev)) : "";
@@ -66,8 +72,7 @@ static struct stage *stage_add(struct op *op, struct io_decoder *d, const struct
 	s->ns = to > from ? to - from : 0;
 	s->sector = it->rq.sector;
 	s->bytes = it->bytes;
-	/* a bio has a block status on every kernel, a request's tracepoint not */
-	s->error = d->st->error_is_status || (it->flags & IO_ITEM_BIO) ? errno_of_status(it->error) : it->error;
+	s->error = item_errno(d, it);
 	s->request = request_number(rec, i);
 	s->parent = it->parent && it->parent <= i ? request_number(rec, it->parent - 1) : -1;
 	s->rw = io_dir_name(it->rw);
@@ -225,6 +230,8 @@ int io_decode(struct io_decoder *d, const struct io_rec_op *rec, size_t size, st
 	op->offset = rec->offset;
 	op->size = rec->size;
 	op->ret = rec->ret;
+	if (rec->ret < 0 && rec->nitems && (rec->kind == IO_READAHEAD || rec->kind >= IO_DISK_READ))
+		op->ret = -item_errno(d, &rec->item[0]); /* the operation is the request */
 	op->t = rec->t;
 	op->wall = rec->wall;
 	op->part[PART_CPU] = rec->part[TP_CPU];

@@ -66,6 +66,13 @@ static __always_inline bool fs_is_pseudo(u64 magic)
 	return false;
 }
 
+/* The device that an inode is on, or, of a device node, is. */
+static __always_inline u32 inode_dev(struct inode *inode)
+{
+	return (BPF_CORE_READ(inode, i_mode) & S_IFMT) == S_IFBLK ? BPF_CORE_READ(inode, i_rdev) :
+								     BPF_CORE_READ(inode, i_sb, s_dev);
+}
+
 static __always_inline void slot_set_inode(struct io_slot *s, struct inode *inode)
 {
 	u16 mode = BPF_CORE_READ(inode, i_mode);
@@ -76,10 +83,7 @@ static __always_inline void slot_set_inode(struct io_slot *s, struct inode *inod
 	s->inode = (u64)inode;
 	s->ino = BPF_CORE_READ(inode, i_ino);
 	s->file_flags = mode & S_IFMT;
-	if ((mode & S_IFMT) == S_IFBLK)
-		s->dev = BPF_CORE_READ(inode, i_rdev);
-	else
-		s->dev = BPF_CORE_READ(inode, i_sb, s_dev);
+	s->dev = inode_dev(inode);
 }
 
 /* What the file is; the answer is kept for the next call of the same thread on the same file. Addresses come again: a
@@ -149,7 +153,8 @@ static __always_inline struct dentry *inode_dentry(struct inode *inode)
 	return alias ? (struct dentry *)((u64)alias - bpf_core_field_offset(struct dentry, d_u.d_alias)) : NULL;
 }
 
-/* Names from the file upwards, once for each file (and again after a rename, which changes the key). */
+/* Names from the file upwards, once for each file (and again after a rename of it or its directory,
+ * which changes the key). */
 __noinline u64 path_send(u64 dentry, u64 ino)
 {
 	struct scratch *sc = scratch_get();
@@ -161,7 +166,8 @@ __noinline u64 path_send(u64 dentry, u64 ino)
 	d = (struct dentry *)dentry;
 	if (!sc || !d || BPF_CORE_READ(d, d_inode, i_ino) != ino)
 		return 0;
-	key = dentry * 31 + BPF_CORE_READ(d, d_name.hash_len) * 0x9e3779b97f4a7c15ull + ino;
+	key = dentry * 31 + BPF_CORE_READ(d, d_name.hash_len) * 0x9e3779b97f4a7c15ull + ino +
+	      BPF_CORE_READ(d, d_parent, d_name.hash_len) * 0xbf58476d1ce4e5b9ull;
 	if (bpf_map_lookup_elem(&paths_sent, &key))
 		return key;
 	root = (u64)BPF_CORE_READ(d, d_inode, i_sb, s_root);
