@@ -29,13 +29,24 @@ const volatile u8 has_prev_state;
 
 #define CTX_ARG01(ctx, which) ({ u64 a_; if (which) a_ = CTX_ARG(ctx, 1); else a_ = CTX_ARG(ctx, 0); (void *)a_; })
 
+static __always_inline u64 task_state(struct task_struct *t)
+{
+	if (bpf_core_field_exists(t->__state))
+		return t->__state;
+	return ((struct task_struct___v510 *)t)->state;
+}
+
 static __always_inline u64 switch_prev_state(u64 *ctx, struct task_struct *prev)
 {
-	if (has_prev_state)
-		return (u32)CTX_ARG(ctx, 3);
-	if (bpf_core_field_exists(prev->__state))
-		return prev->__state;
-	return ((struct task_struct___v510 *)prev)->state;
+	return has_prev_state ? (u32)CTX_ARG(ctx, 3) : task_state(prev);
+}
+
+/* Where it runs, or waits to. */
+static __always_inline u32 task_cpu(struct task_struct *t)
+{
+	if (bpf_core_field_exists(((struct task_struct___cpu *)t)->cpu))
+		return ((struct task_struct___cpu *)t)->cpu;
+	return t->thread_info.cpu;
 }
 
 static __always_inline u32 disk_dev(struct gendisk *d)

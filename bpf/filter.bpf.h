@@ -7,7 +7,7 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_core_read.h>
 
-enum { FILTER_DEVS = 16, FILTER_CGROUP_DEPTH = 16, FILTER_DIR_DEPTH = 24 };
+enum { FILTER_DEVS = 16, FILTER_CGROUP_DEPTH = 16, FILTER_DIR_DEPTH = 24, PIDNS_DEPTH = 8 };
 
 const volatile bool filter_tgid, filter_tid, filter_comm, filter_cgroup;
 const volatile u32 self_tgid;            /* spoor itself is never traced */
@@ -131,6 +131,66 @@ static __always_inline bool filter_task(struct task_struct *t)
 	if (filter_cgroup && !filter_cgroup_ok(t))
 		return false;
 	return true;
+}
+
+/* A task's numbers in the namespace that spoor was given, 0 when it is of another. */
+static __always_inline u32 pidns_number(struct pid *pid)
+{
+	u32 level = BPF_CORE_READ(pid, level);
+	struct upid u;
+
+	for (u32 i = 0; i < PIDNS_DEPTH && i <= level; i++) {
+		bpf_core_read(&u, sizeof(u), &pid->numbers[i]);
+		if (BPF_CORE_READ(u.ns, ns.inum) == pidns_ino)
+			return u.nr;
+	}
+	return 0;
+}
+
+/* Any task, not only the one that runs: as filter_task. t: typed. */
+static __always_inline bool filter_other(struct task_struct *t)
+{
+	u32 tgid = t->tgid, tid = t->pid, ns_tgid = tgid;
+
+	if (pidns_ino) {
+		u8 one = 1;
+		tid = pidns_number(t->thread_pid);
+		ns_tgid = pidns_number(BPF_CORE_READ(t, signal, pids[PIDTYPE_TGID]));
+		if (filter_tgid && bpf_map_lookup_elem(&follow_ns, &ns_tgid))
+			bpf_map_update_elem(&follow, &tgid, &one, BPF_ANY);
+	}
+	if (ns_tgid == self_tgid)
+		return false;
+	if (filter_tgid && !bpf_map_lookup_elem(&follow, &tgid))
+		return false;
+	if (filter_tid && !bpf_map_lookup_elem(&follow_tid, &tid))
+		return false;
+	if (filter_comm) {
+		u64 comm[2] = {};
+		bpf_probe_read_kernel(comm, sizeof(comm), t->comm);
+		if (comm[0] != comm_want[0] || comm[1] != comm_want[1])
+			return false;
+	}
+	return !filter_cgroup || filter_cgroup_ok(t);
+}
+
+/* A followed process' children are followed too. */
+static __always_inline int follow_fork(struct task_struct *parent, struct task_struct *child)
+{
+	u32 from = parent->tgid, to = child->tgid;
+	u8 one = 1;
+
+	if (from != to && is_followed(from))
+		bpf_map_update_elem(&follow, &to, &one, BPF_ANY);
+	return 0;
+}
+
+/* The running thread ends; the number may go to another process when it was the last. */
+static __always_inline int follow_exit(struct task_struct *t, u32 tgid)
+{
+	if (filter_tgid && !BPF_CORE_READ(t, signal, live.counter))
+		follow_end(tgid);
+	return 0;
 }
 
 static __always_inline bool filter_any_task(void)

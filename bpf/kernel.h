@@ -31,12 +31,12 @@ struct hlist_head { struct hlist_node *first; } BPF_CORE;
 /* --- tasks --- */
 #if defined(__TARGET_ARCH_x86)
 struct pt_regs { unsigned long r10, r9, r8, ax, dx, si, di, orig_ax, ip, sp, cs; } BPF_CORE;
-struct thread_info { unsigned long flags; u32 status; } BPF_CORE;
+struct thread_info { unsigned long flags; u32 status, cpu; } BPF_CORE;
 struct thread_struct { unsigned long sp; } BPF_CORE;
 #elif defined(__TARGET_ARCH_arm64)
 struct user_pt_regs { u64 regs[31]; u64 sp, pc, pstate; } BPF_CORE;
 struct pt_regs { u64 regs[31]; u64 sp, pc, pstate; s32 syscallno; } BPF_CORE;
-struct thread_info { unsigned long flags; } BPF_CORE;
+struct thread_info { unsigned long flags; u32 cpu; } BPF_CORE;
 struct cpu_context { unsigned long sp; } BPF_CORE;
 struct thread_struct { struct cpu_context cpu_context; } BPF_CORE;
 #endif
@@ -52,12 +52,21 @@ struct cgroup { struct cgroup_subsys_state self; struct kernfs_node *kn; } BPF_C
 struct css_set { struct cgroup_subsys_state *subsys[16]; struct cgroup *dfl_cgrp; } BPF_CORE;
 
 struct atomic_counter { int counter; } BPF_CORE;
-struct signal_struct { struct atomic_counter live; } BPF_CORE;
+struct pid_namespace { struct { unsigned int inum; } ns; } BPF_CORE;
+struct upid { int nr; struct pid_namespace *ns; } BPF_CORE;
+struct pid { unsigned int level; struct upid numbers[1]; } BPF_CORE;
+struct signal_struct { struct atomic_counter live; struct pid *pids[4]; } BPF_CORE;
+
+#define PIDTYPE_TGID 1
 
 struct task_struct {
 	struct thread_info thread_info;
 	unsigned int __state;              /* from 5.14 */
+	int on_cpu, prio;
+	unsigned int policy;
 	int pid, tgid;
+	struct task_struct *group_leader;
+	struct pid *thread_pid;
 	unsigned int flags;
 	struct files_struct *files;
 	struct css_set *cgroups;
@@ -67,6 +76,7 @@ struct task_struct {
 	struct thread_struct thread;
 } BPF_CORE;
 struct task_struct___v510 { long state; } BPF_CORE; /* until 5.13: 2f064a59a11f renamed it */
+struct task_struct___cpu { unsigned int cpu; } BPF_CORE; /* until 5.15: bcf9033e5449 moved it to thread_info */
 
 #define PF_KTHREAD   0x00200000
 #define PF_IO_WORKER 0x00000010

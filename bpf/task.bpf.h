@@ -13,7 +13,7 @@ struct cpu_irq {
 	u64 irq_ns, softirq_ns;
 	u64 irq_start, softirq_start, softirq_irq0;
 	u32 irq_depth, in_softirq;
-	u32 active, pad;                 /* a traced operation is running here: only then is the time taken */
+	u32 active, pad;                 /* somebody wants it here (a traced operation is running): only then is the time taken */
 };
 
 struct {

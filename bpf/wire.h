@@ -6,4 +6,7 @@
 /* The parts of wall time as the kernel keeps them: PART_RUNQ of the model in its two halves. */
 enum task_part { TP_CPU, TP_IRQ, TP_SOFTIRQ, TP_PREEMPTED, TP_WOKEN, TP_WAIT, TP_N };
 
+/* Buckets of a histogram: HIST_N of the model. */
+enum { WIRE_HIST_N = 320 };
+
 #endif

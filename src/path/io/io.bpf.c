@@ -2,6 +2,7 @@
 /* `spoor io`, kernel side: one short handler a stage, in the order of io.h. */
 #include "kernel.h"
 #include <bpf/bpf_tracing.h>
+#include "irq.bpf.h"
 #include "path/io/block.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
@@ -754,20 +755,14 @@ int io_wakeup(u64 *ctx)
 SEC("tp_btf/sched_process_fork")
 int io_fork(u64 *ctx)
 {
-	struct task_struct *parent = (void *)ctx[0], *child = (void *)ctx[1];
-	u32 from = parent->tgid, to = child->tgid;
-	u8 one = 1;
-
-	if (from != to && is_followed(from))
-		bpf_map_update_elem(&follow, &to, &one, BPF_ANY);
-	return 0;
+	return follow_fork((void *)ctx[0], (void *)ctx[1]);
 }
 
 SEC("tp_btf/sched_process_exit")
 int io_exit(u64 *ctx)
 {
 	u64 id = bpf_get_current_pid_tgid();
-	u32 index, tgid = id >> 32;
+	u32 index;
 	struct io_slot *s = sync_find((u32)id, &index);
 
 	if (s && (s->flags & IOF_END_UNSEEN)) {
@@ -776,38 +771,9 @@ int io_exit(u64 *ctx)
 		s->flags |= IOF_KILLED;
 		sync_end(s, index, 0);
 	}
-	if (filter_tgid && !BPF_CORE_READ(current_task(), signal, live.counter)) /* the last thread */
-		follow_end(tgid);
-	return 0;
+	return follow_exit(current_task(), id >> 32);
 }
 
 /* ---- interrupts ---- */
 
-#define IRQ_PAIR(name, event)                                                                            \
-	SEC("tp_btf/" event "_entry") int io_##name##_enter(u64 *ctx) { if (ready) irq_enter(); return 0; } \
-	SEC("tp_btf/" event "_exit") int io_##name##_exit(u64 *ctx) { irq_exit(); return 0; }
-
-IRQ_PAIR(irq, "irq_handler")
-/* The vectors that do not pass through irq_handler. x86: */
-IRQ_PAIR(timer, "local_timer")
-IRQ_PAIR(reschedule, "reschedule")
-IRQ_PAIR(call, "call_function")
-IRQ_PAIR(call_single, "call_function_single")
-IRQ_PAIR(work, "irq_work")
-/* arm64: */
-IRQ_PAIR(ipi, "ipi")
-
-SEC("tp_btf/softirq_entry")
-int io_softirq_enter(u64 *ctx)
-{
-	if (ready)
-		softirq_enter();
-	return 0;
-}
-
-SEC("tp_btf/softirq_exit")
-int io_softirq_exit(u64 *ctx)
-{
-	softirq_exit();
-	return 0;
-}
+IRQ_PROGRAMS(io, ready)

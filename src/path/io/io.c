@@ -273,7 +273,7 @@ static int io_losses(void *self, struct losses *out)
 		out->total += lost[i];
 	}
 	st->lost[LOSS_N] = (struct lost){ "records", "malformed", st->malformed };
-	io_bpf_time(st, &ns, &runs, &missed);
+	object_time(io_object(st), &ns, &runs, &missed);
 	st->lost[LOSS_N + 1] = (struct lost){ "events", "the kernel skipped a program that was running already", missed };
 	out->total += st->malformed + missed;
 	out->n = LOSS_N + 2;
@@ -286,8 +286,8 @@ static void io_cost(void *self, struct cost *out)
 	struct io_state *st = self;
 	uint64_t missed;
 
-	out->bpf_known = io_bpf_time(st, &out->bpf_ns, &out->bpf_runs, &missed);
-	out->map_bytes = io_map_bytes(st);
+	out->bpf_known = object_time(io_object(st), &out->bpf_ns, &out->bpf_runs, &missed);
+	out->map_bytes = object_map_bytes(io_object(st));
 	out->ops = st->ops;
 	out->nunseen = st->unseen.n;
 	out->unseen = st->unseen.v;

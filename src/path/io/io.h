@@ -123,7 +123,7 @@ struct io_rec_path {
 };
 
 /* One row of the in-kernel summary, per CPU. ROW of requests: part[] holds the stages. */
-enum { IO_HIST_N = 320, IO_ROWS = 128 };
+enum { IO_HIST_N = WIRE_HIST_N, IO_ROWS = 128 };
 struct io_row {
 	__u64 count, bytes, errors, wall, min, max;
 	__u64 part[TP_N];

@@ -4,9 +4,7 @@
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
-#include <dirent.h>
 #include <errno.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,18 +19,11 @@ typedef uint64_t u64;
 #include "src/path/io/io.skel.h"
 
 /* When a program is wanted. */
-enum { W_CALLS = 1, W_FAULT = 2, W_KERNEL = 4, W_URING = 8, W_FOLLOW = 16, W_BLOCK = 32, W_MUST = 64, W_RECORDS = 128, W_GETRQ = 256, W_BIO = 512,
-       W_RUN = 1024 /* run by us, not attached */ };
+enum { W_MUST = HOOK_MUST, W_RUN = HOOK_RUN, W_CALLS = 4, W_FAULT = 8, W_KERNEL = 16, W_URING = 32, W_FOLLOW = 64, W_BLOCK = 128, W_RECORDS = 256,
+       W_GETRQ = 512, W_BIO = 1024 };
 
-/* Stages in the order of io.h, and for each the hooks that show it, preferred first: the first group whose
- * tracepoint or function exists is taken. `lost`: what is not seen when none does. */
-static const struct hook {
-	const char *stage, *prog, *prog2; /* prog2: its other half, loaded and attached together with it */
-	const char *name;                 /* tracepoint, or function when fn */
-	bool fn;
-	unsigned int when;
-	const char *lost;                 /* NULL: the next line is an alternative, or nothing is lost */
-} hooks[] = {
+/* Stages in the order of io.h. */
+static const struct hook hooks[] = {
 	{ "exit", "io_sys_exit", NULL, "sys_exit", false, W_CALLS | W_MUST, "system calls" },
 	{ "enter", "io_sys_enter", NULL, "sys_enter", false, W_CALLS | W_MUST, "system calls" },
 	{ "writeback", "io_writeback_begin", "io_writeback_end", "writeback_single_inode_start", false, W_KERNEL,
@@ -82,18 +73,6 @@ static const struct hook {
 };
 enum { HOOKS = sizeof(hooks) / sizeof(hooks[0]) };
 
-static struct bpf_program *prog_of(struct io_state *st, const char *name)
-{
-	return name ? bpf_object__find_program_by_name(st->skel->obj, name) : NULL;
-}
-
-static void hook_enable(struct io_state *st, const struct hook *h)
-{
-	bpf_program__set_autoload(prog_of(st, h->prog), true);
-	if (h->prog2)
-		bpf_program__set_autoload(prog_of(st, h->prog2), true);
-}
-
 static bool tasks_filtered(const struct io_opts *o)
 {
 	return o->npids || o->ntids || o->comm || o->cgroup || o->file_ino;
@@ -128,65 +107,6 @@ static unsigned int wanted_mask(const struct io_opts *o)
 	if (o->records)
 		w |= W_RECORDS;
 	return w;
-}
-
-static int unseen_add(struct io_state *st, const char *what, const char *why)
-{
-	for (size_t i = 0; i < st->unseen.n; i++)
-		if (!strcmp(st->unseen.v[i].what, what))
-			return 0;
-	return vec_push(&st->unseen, ((struct unseen){ what, strdup(why) }));
-}
-
-static bool hook_exists(struct probe *p, const struct hook *h)
-{
-	if (!h->fn)
-		return probe_tracepoint(p, h->name);
-	return probe_function(p, h->name) && probe_can(p, PROBE_FENTRY);
-}
-
-static const char *hook_why(struct probe *p, const struct hook *h)
-{
-	if (h->fn && !probe_can(p, PROBE_FENTRY))
-		return probe_get(p, PROBE_FENTRY)->why;
-	if (h->prog && !strncmp(h->name, "jbd2", 4))
-		return "jbd2 is not loaded";
-	return h->fn ? "this kernel has no such function" : "this kernel has no such tracepoint";
-}
-
-/* Decides what is loaded. A stage that has no hook is named, or ends the attempt if nothing works without. */
-static int hooks_choose(struct io_state *st, struct probe *p, bool use[HOOKS])
-{
-	unsigned int wanted = wanted_mask(&st->opts);
-	const char *taken = NULL;
-	struct bpf_program *prog;
-
-	bpf_object__for_each_program(prog, st->skel->obj) /* those of other architectures too */
-		bpf_program__set_autoload(prog, false);
-	for (int i = 0; i < HOOKS; i++) {
-		const struct hook *h = &hooks[i];
-		bool on = h->when & wanted & ~(unsigned int)W_MUST;
-
-		if (taken && !strcmp(taken, h->stage))
-			on = false;
-		else if (on && !hook_exists(p, h)) {
-			on = false;
-			if (h->when & W_MUST) {
-				log_error("this kernel has no tracepoint %s, without which there are no %s", h->name, h->lost);
-				return -EOPNOTSUPP;
-			}
-			if (h->lost)
-				unseen_add(st, h->lost, hook_why(p, h));
-		}
-		use[i] = on;
-		if (on && !strcmp(h->prog, "io_fault_begin_tp"))
-			st->skel->rodata->fault_by_tracepoint = true;
-		if (on) {
-			hook_enable(st, h);
-			taken = h->stage;
-		}
-	}
-	return 0;
 }
 
 /* Position of the argument that points to `type`, 0 where nobody can say. */
@@ -227,29 +147,6 @@ static void set_forms(struct io_state *st, struct probe *p)
 		ro->uring_complete_form = 2; /* COMPLETE_CTX_REQ_CQE */
 }
 
-static unsigned int pow2_at_least(unsigned int n)
-{
-	unsigned int p = 1;
-
-	while (p < n && p < 1u << 30)
-		p <<= 1;
-	return p;
-}
-
-/* Threads on this machine, from the second half of /proc/loadavg's "running/all". */
-static unsigned int threads_count(void)
-{
-	unsigned int n = 0;
-	FILE *f = fopen("/proc/loadavg", "re");
-
-	if (f) {
-		if (fscanf(f, "%*s %*s %*s %*u/%u", &n) != 1)
-			n = 0;
-		fclose(f);
-	}
-	return n ? n : 1000;
-}
-
 /* Length of the kernel's text: /proc/iomem gives where it lies in physical memory. 0: not told. */
 static uint64_t text_length(void)
 {
@@ -274,7 +171,7 @@ static void set_text(struct io_state *st)
 	uint64_t start = ksym_address("_stext");
 
 	if (!start) {
-		unseen_add(st, "stacks and reasons of waits", "kernel addresses are hidden (kernel.kptr_restrict)");
+		unseen_add(&st->unseen, "stacks and reasons of waits", "kernel addresses are hidden (kernel.kptr_restrict)");
 		return;
 	}
 	ro->text_start = start;
@@ -290,26 +187,18 @@ static void set_text(struct io_state *st)
 #endif
 }
 
-/* In a container ids are not the kernel's. */
-static void set_pidns(struct io_state *st)
-{
-	const ino_t first = 0xeffffffc; /* PROC_PID_INIT_INO */
-	struct stat ns;
-
-	if (stat("/proc/self/ns/pid", &ns) || ns.st_ino == first)
-		return;
-	st->in_pidns = true;
-	st->skel->rodata->pidns_dev = dev_to_kernel(ns.st_dev);
-	st->skel->rodata->pidns_ino = ns.st_ino;
-}
-
 static void set_filters(struct io_state *st)
 {
 	struct io_bpf__rodata *ro = st->skel->rodata;
 	const struct io_opts *o = &st->opts;
+	uint64_t pidns_dev, pidns_ino;
 
 	ro->self_tgid = getpid();
-	set_pidns(st);
+	st->in_pidns = pidns_own(&pidns_dev, &pidns_ino);
+	if (st->in_pidns) {
+		ro->pidns_dev = pidns_dev;
+		ro->pidns_ino = pidns_ino;
+	}
 	ro->page_shift = __builtin_ctzl((unsigned long)sysconf(_SC_PAGESIZE));
 	ro->filter_tgid = o->npids > 0;
 	ro->filter_tid = o->ntids > 0;
@@ -337,31 +226,6 @@ static void set_filters(struct io_state *st)
 	ro->file_want_blk = o->file_is_blk;
 }
 
-/* Index of a v1 controller in css_set.subsys: the enumerators are in BTF. */
-static int set_cgroup_v1(struct io_state *st, struct probe *p)
-{
-	const char *c = st->opts.cgroup_controller;
-	struct btf *btf = probe_btf(p);
-	char want[64];
-	int id;
-
-	if (!c || !st->opts.cgroup)
-		return 0;
-	snprintf(want, sizeof(want), "%s_cgrp_id", !strcmp(c, "blkio") ? "io" : c);
-	id = btf ? btf__find_by_name_kind(btf, "cgroup_subsys_id", BTF_KIND_ENUM) : -1;
-	if (id > 0) {
-		const struct btf_type *t = btf__type_by_id(btf, id);
-		const struct btf_enum *e = (const struct btf_enum *)(t + 1);
-		for (unsigned int i = 0; i < (t->info & 0xffff); i++)
-			if (!strcmp(btf__name_by_offset(btf, e[i].name_off), want)) {
-				st->skel->rodata->cgroup_subsys = e[i].val;
-				return 0;
-			}
-	}
-	log_error("this kernel has no cgroup controller %s", c);
-	return -ENOENT;
-}
-
 /* By name, at the top level of a structure. */
 static bool type_has_member(const struct btf *btf, const char *type, const char *member)
 {
@@ -378,7 +242,7 @@ static bool type_has_member(const struct btf *btf, const char *type, const char 
 static void fields_check(struct io_state *st, struct probe *p)
 {
 	if (wanted_mask(&st->opts) & W_URING && !type_has_member(probe_btf(p), "task_struct", "worker_private"))
-		unseen_add(st, "requests of io_uring worker threads", "this kernel's tasks do not lead to their worker (before 5.17)");
+		unseen_add(&st->unseen, "requests of io_uring worker threads", "this kernel's tasks do not lead to their worker (before 5.17)");
 }
 
 static int set_sizes(struct io_state *st)
@@ -414,34 +278,6 @@ static int set_sizes(struct io_state *st)
 	return 0;
 }
 
-static int attach_all(struct io_state *st, const bool use[HOOKS])
-{
-	for (int i = 0; i < HOOKS; i++) {
-		const char *names[2] = { hooks[i].prog2, hooks[i].prog }; /* the end before the beginning */
-
-		for (int k = 0; use[i] && k < 2; k++) {
-			struct bpf_program *p = prog_of(st, names[k]);
-			struct bpf_link *l;
-
-			if (!p || hooks[i].when & W_RUN)
-				continue;
-			l = bpf_program__attach(p);
-			if (l) {
-				if (vec_push(&st->links, l))
-					return -ENOMEM;
-				continue;
-			}
-			if (hooks[i].when & W_MUST) {
-				int err = -errno;
-				log_error("cannot attach to %s: %s", hooks[i].name, strerror(-err));
-				return err;
-			}
-			unseen_add(st, hooks[i].lost ? hooks[i].lost : hooks[i].name, strerror(errno));
-		}
-	}
-	return 0;
-}
-
 static int follow_fill(struct io_state *st)
 {
 	uint8_t one = 1;
@@ -469,17 +305,23 @@ int io_load(struct io_state *st, struct probe *probe)
 	st->skel = io_bpf__open();
 	if (!st->skel)
 		return -errno;
-	err = hooks_choose(st, probe, use);
+	err = hooks_choose(hooks, HOOKS, wanted_mask(&st->opts), st->skel->obj, probe, use, &st->unseen);
 	if (err)
 		return err;
+	for (int i = 0; i < HOOKS; i++)
+		if (use[i] && !strcmp(hooks[i].prog, "io_fault_begin_tp"))
+			st->skel->rodata->fault_by_tracepoint = true;
 	set_forms(st, probe);
 	fields_check(st, probe);
 	set_filters(st);
 	if (!st->opts.block_only)
 		set_text(st);
-	err = set_cgroup_v1(st, probe);
-	if (err)
-		return err;
+	if (st->opts.cgroup && st->opts.cgroup_controller) {
+		err = cgroup_subsys_index(probe, st->opts.cgroup_controller);
+		if (err < 0)
+			return err;
+		st->skel->rodata->cgroup_subsys = err;
+	}
 	io_calls_fill((struct sys_desc *)st->skel->rodata->sys_descs, st->opts.kinds);
 	set_sizes(st);
 	probe_btf_drop(probe);
@@ -489,7 +331,7 @@ int io_load(struct io_state *st, struct probe *probe)
 		return err;
 	}
 	err = follow_fill(st);
-	return err ? err : attach_all(st, use);
+	return err ? err : hooks_attach(hooks, HOOKS, st->skel->obj, use, &st->links, &st->unseen);
 }
 
 void io_sweep(struct io_state *st)
@@ -506,14 +348,10 @@ void io_sweep(struct io_state *st)
 
 void io_unload(struct io_state *st)
 {
-	for (size_t i = 0; i < st->links.n; i++)
-		bpf_link__destroy(st->links.v[i]);
-	vec_free(&st->links);
+	links_destroy(&st->links);
 	io_bpf__destroy(st->skel);
 	st->skel = NULL;
-	for (size_t i = 0; i < st->unseen.n; i++)
-		free((char *)st->unseen.v[i].why);
-	vec_free(&st->unseen);
+	unseen_free(&st->unseen);
 }
 
 void io_ready(struct io_state *st, bool on)
@@ -541,50 +379,7 @@ void io_lost_read(const struct io_state *st, uint64_t lost[LOSS_N])
 		lost[i] = st->skel->bss->lost[i];
 }
 
-bool io_bpf_time(const struct io_state *st, uint64_t *ns, uint64_t *runs, uint64_t *missed)
+struct bpf_object *io_object(const struct io_state *st)
 {
-	struct bpf_program *p;
-
-	*ns = *runs = *missed = 0;
-	bpf_object__for_each_program(p, st->skel->obj) {
-		struct bpf_prog_info info = { 0 };
-		unsigned int len = sizeof(info);
-		int fd = bpf_program__fd(p);
-
-		if (fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &len)) {
-			*ns += info.run_time_ns;
-			*runs += info.run_cnt;
-			*missed += info.recursion_misses;
-		}
-	}
-	return *runs > 0;
-}
-
-/* fdinfo of a map has what the kernel charges for it. */
-static uint64_t map_memory(int fd)
-{
-	char path[64], line[128];
-	unsigned long long bytes = 0;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
-	f = fopen(path, "re");
-	if (!f)
-		return 0;
-	while (fgets(line, sizeof(line), f))
-		if (sscanf(line, "memlock: %llu", &bytes) == 1)
-			break;
-	fclose(f);
-	return bytes;
-}
-
-uint64_t io_map_bytes(const struct io_state *st)
-{
-	struct bpf_map *m;
-	uint64_t sum = 0;
-
-	bpf_object__for_each_map(m, st->skel->obj)
-		if (bpf_map__fd(m) >= 0)
-			sum += map_memory(bpf_map__fd(m));
-	return sum;
+	return st->skel->obj;
 }

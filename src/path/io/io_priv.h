@@ -10,20 +10,20 @@
 #include "base/vec.h"
 #include "kernel/blockdev.h"
 #include "kernel/probe.h"
+#include "model/hooks.h"
 #include "model/source.h"
 #include "model/stacks.h"
 #include "path/io/io.h"
 #include "path/io/io_opts.h"
 
 struct io_bpf;
-struct bpf_link;
 struct kept;
 struct ring_buffer;
 
 struct io_state {
 	struct io_opts opts;
 	struct io_bpf *skel;
-	VEC(struct bpf_link *) links;
+	links_t links;
 	struct ring_buffer *ring;
 	struct blockdevs *devs;
 	struct stacks *stacks;
@@ -32,7 +32,7 @@ struct io_state {
 	int feed_err;
 	uint64_t poll_end;                /* of the poll under way; 0: none */
 	unsigned int polled;              /* records so far */
-	VEC(struct unseen) unseen;
+	unseen_t unseen;
 	struct io_decoder *decoder;
 	struct io_rows *rows;
 	VEC(struct kept *) top;           /* min-heap by wall */
@@ -55,10 +55,7 @@ void io_sweep(struct io_state *st);
 void io_top_raise(struct io_state *st, uint64_t wall);
 int io_map_fd(const struct io_state *st, const char *name);
 void io_lost_read(const struct io_state *st, uint64_t lost[LOSS_N]);
-/* BPF time of all programs; false when the kernel does not count it. missed: events at which the kernel skipped a
- * program because an interrupt came while it ran on that CPU (counted from 5.12). */
-bool io_bpf_time(const struct io_state *st, uint64_t *ns, uint64_t *runs, uint64_t *missed);
-uint64_t io_map_bytes(const struct io_state *st);
+struct bpf_object *io_object(const struct io_state *st);
 
 /* io_decode.c */
 struct io_decoder *io_decoder_new(struct io_state *st);

@@ -8,6 +8,7 @@
 #include "slot.bpf.h"
 #include "task.bpf.h"
 #include "filter.bpf.h"
+#include "hist.bpf.h"
 #include "path/io/io.h"
 
 const volatile bool want_records;        /* --slower, --each, --top, --errors, --json */
@@ -463,31 +464,6 @@ static __always_inline struct vec_slot *vec_at(u64 vec)
 }
 
 /* ---- the summary ---- */
-
-/* log2 in five steps; the kernel side has no loop for it that every verifier likes. */
-static __always_inline u32 log2_u64(u64 v)
-{
-	u32 r = 0;
-
-	if (v >> 32) { v >>= 32; r += 32; }
-	if (v >> 16) { v >>= 16; r += 16; }
-	if (v >> 8) { v >>= 8; r += 8; }
-	if (v >> 4) { v >>= 4; r += 4; }
-	if (v >> 2) { v >>= 2; r += 2; }
-	return r + (v >> 1);
-}
-
-/* The bucket of model/hist.c: 8 to each doubling. */
-static __always_inline u32 hist_bucket(u64 ns)
-{
-	u32 e, b;
-
-	if (ns < 16)
-		return ns;
-	e = log2_u64(ns) - 3;
-	b = e * 8 + (u32)(ns >> e);
-	return b < IO_HIST_N ? b : IO_HIST_N - 1;
-}
 
 /* Each CPU claims a row for itself, so there is nothing to lock; user space adds up by key. */
 static __always_inline struct io_row *row_get(u32 dev, u32 kind, u32 type)

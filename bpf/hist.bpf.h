@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The histogram's buckets, as model/hist.c has them. */
+#ifndef SPOOR_BPF_HIST_H
+#define SPOOR_BPF_HIST_H
+
+#include "kernel.h"
+#include "wire.h"
+
+/* log2 in five steps; the kernel side has no loop for it that every verifier likes. */
+static __always_inline u32 log2_u64(u64 v)
+{
+	u32 r = 0;
+
+	if (v >> 32) { v >>= 32; r += 32; }
+	if (v >> 16) { v >>= 16; r += 16; }
+	if (v >> 8) { v >>= 8; r += 8; }
+	if (v >> 4) { v >>= 4; r += 4; }
+	if (v >> 2) { v >>= 2; r += 2; }
+	return r + (v >> 1);
+}
+
+/* The bucket of model/hist.c: 8 to each doubling. */
+static __always_inline u32 hist_bucket(u64 ns)
+{
+	u32 e, b;
+
+	if (ns < 16)
+		return ns;
+	e = log2_u64(ns) - 3;
+	b = e * 8 + (u32)(ns >> e);
+	return b < WIRE_HIST_N ? b : WIRE_HIST_N - 1;
+}
+
+#endif

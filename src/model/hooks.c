@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR GPL-2.0 */
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <sys/stat.h>
+
+#include "base/log.h"
+#include "kernel/blockdev.h"
+#include "model/hooks.h"
+
+int unseen_add(unseen_t *unseen, const char *what, const char *why)
+{
+	for (size_t i = 0; i < unseen->n; i++)
+		if (!strcmp(unseen->v[i].what, what))
+			return 0;
+	return vec_push(unseen, ((struct unseen){ what, strdup(why) }));
+}
+
+void unseen_free(unseen_t *unseen)
+{
+	for (size_t i = 0; i < unseen->n; i++)
+		free((char *)unseen->v[i].why);
+	vec_free(unseen);
+}
+
+static struct bpf_program *prog_of(struct bpf_object *obj, const char *name)
+{
+	return name ? bpf_object__find_program_by_name(obj, name) : NULL;
+}
+
+static void hook_enable(struct bpf_object *obj, const struct hook *h)
+{
+	bpf_program__set_autoload(prog_of(obj, h->prog), true);
+	if (h->prog2)
+		bpf_program__set_autoload(prog_of(obj, h->prog2), true);
+}
+
+static bool hook_exists(struct probe *p, const struct hook *h)
+{
+	if (!h->fn)
+		return probe_tracepoint(p, h->name);
+	return probe_function(p, h->name) && probe_can(p, PROBE_FENTRY);
+}
+
+static const char *hook_why(struct probe *p, const struct hook *h)
+{
+	if (h->fn && !probe_can(p, PROBE_FENTRY))
+		return probe_get(p, PROBE_FENTRY)->why;
+	if (!strncmp(h->name, "jbd2", 4))
+		return "jbd2 is not loaded";
+	return h->fn ? "this kernel has no such function" : "this kernel has no such tracepoint";
+}
+
+int hooks_choose(const struct hook *hooks, size_t n, unsigned int wanted, struct bpf_object *obj, struct probe *p,
+		 bool *use, unseen_t *unseen)
+{
+	const char *taken = NULL;
+	struct bpf_program *prog;
+
+	bpf_object__for_each_program(prog, obj) /* those of other architectures too */
+		bpf_program__set_autoload(prog, false);
+	for (size_t i = 0; i < n; i++) {
+		const struct hook *h = &hooks[i];
+		bool on = h->when & wanted & ~(unsigned int)HOOK_MUST;
+
+		if (taken && !strcmp(taken, h->stage))
+			on = false;
+		else if (on && !hook_exists(p, h)) {
+			on = false;
+			if (h->when & HOOK_MUST) {
+				log_error("this kernel has no tracepoint %s, without which there are no %s", h->name, h->lost);
+				return -EOPNOTSUPP;
+			}
+			if (h->lost)
+				unseen_add(unseen, h->lost, hook_why(p, h));
+		}
+		use[i] = on;
+		if (on) {
+			hook_enable(obj, h);
+			taken = h->stage;
+		}
+	}
+	return 0;
+}
+
+static int hook_attach(const struct hook *h, struct bpf_program *prog, links_t *links, unseen_t *unseen)
+{
+	struct bpf_link *l;
+	int err;
+
+	if (!prog)
+		return 0;
+	l = bpf_program__attach(prog);
+	if (l)
+		return vec_push(links, l);
+	err = -errno;
+	if (h->when & HOOK_MUST) {
+		log_error("cannot attach to %s: %s", h->name, strerror(-err));
+		return err;
+	}
+	unseen_add(unseen, h->lost ? h->lost : h->name, strerror(-err));
+	return 0;
+}
+
+int hooks_attach(const struct hook *hooks, size_t n, struct bpf_object *obj, const bool *use, links_t *links,
+		 unseen_t *unseen)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < n && !err; i++) {
+		if (!use[i] || hooks[i].when & HOOK_RUN)
+			continue;
+		err = hook_attach(&hooks[i], prog_of(obj, hooks[i].prog2), links, unseen); /* the end before the beginning */
+		if (!err)
+			err = hook_attach(&hooks[i], prog_of(obj, hooks[i].prog), links, unseen);
+	}
+	return err;
+}
+
+void links_destroy(links_t *links)
+{
+	for (size_t i = 0; i < links->n; i++)
+		bpf_link__destroy(links->v[i]);
+	vec_free(links);
+}
+
+bool object_time(const struct bpf_object *obj, uint64_t *ns, uint64_t *runs, uint64_t *missed)
+{
+	struct bpf_program *p;
+
+	*ns = *runs = *missed = 0;
+	bpf_object__for_each_program(p, obj) {
+		struct bpf_prog_info info = { 0 };
+		unsigned int len = sizeof(info);
+		int fd = bpf_program__fd(p);
+
+		if (fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &len)) {
+			*ns += info.run_time_ns;
+			*runs += info.run_cnt;
+			*missed += info.recursion_misses;
+		}
+	}
+	return *runs > 0;
+}
+
+/* fdinfo of a map has what the kernel charges for it. */
+static uint64_t map_memory(int fd)
+{
+	char path[64], line[128];
+	unsigned long long bytes = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	f = fopen(path, "re");
+	if (!f)
+		return 0;
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, "memlock: %llu", &bytes) == 1)
+			break;
+	fclose(f);
+	return bytes;
+}
+
+uint64_t object_map_bytes(const struct bpf_object *obj)
+{
+	struct bpf_map *m;
+	uint64_t sum = 0;
+
+	bpf_object__for_each_map(m, obj)
+		if (bpf_map__fd(m) >= 0)
+			sum += map_memory(bpf_map__fd(m));
+	return sum;
+}
+
+bool pidns_own(uint64_t *dev, uint64_t *ino)
+{
+	enum { FIRST = 0xeffffffc }; /* PROC_PID_INIT_INO, include/linux/proc_ns.h */
+	struct stat st;
+
+	if (stat("/proc/self/ns/pid", &st) || st.st_ino == FIRST)
+		return false;
+	*dev = dev_to_kernel(st.st_dev);
+	*ino = st.st_ino;
+	return true;
+}
+
+/* The enumerators are in BTF. */
+int cgroup_subsys_index(struct probe *p, const char *controller)
+{
+	struct btf *btf = probe_btf(p);
+	const struct btf_type *t;
+	const struct btf_enum *e;
+	char want[64];
+	int id;
+
+	snprintf(want, sizeof(want), "%s_cgrp_id", !strcmp(controller, "blkio") ? "io" : controller);
+	id = btf ? btf__find_by_name_kind(btf, "cgroup_subsys_id", BTF_KIND_ENUM) : -1;
+	t = id > 0 ? btf__type_by_id(btf, (unsigned int)id) : NULL;
+	e = t ? btf_enum(t) : NULL;
+	for (int i = 0; t && i < btf_vlen(t); i++)
+		if (!strcmp(btf__name_by_offset(btf, e[i].name_off), want))
+			return e[i].val;
+	log_error("this kernel has no cgroup controller %s", controller);
+	return -ENOENT;
+}
+
+/* From the second half of /proc/loadavg's "running/all". */
+unsigned int threads_count(void)
+{
+	unsigned int n = 0;
+	FILE *f = fopen("/proc/loadavg", "re");
+
+	if (f) {
+		if (fscanf(f, "%*s %*s %*s %*u/%u", &n) != 1)
+			n = 0;
+		fclose(f);
+	}
+	return n ? n : 1000;
+}
+
+unsigned int pow2_at_least(unsigned int n)
+{
+	unsigned int p = 1;
+
+	while (p < n && p < 1u << 30)
+		p <<= 1;
+	return p;
+}

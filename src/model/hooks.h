@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR GPL-2.0 */
+/* What sources share in loading: from a table of hooks to attached programs, and what those cost. */
+#ifndef SPOOR_MODEL_HOOKS_H
+#define SPOOR_MODEL_HOOKS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/vec.h"
+#include "kernel/probe.h"
+#include "model/model.h"
+
+struct bpf_link;
+struct bpf_object;
+
+enum { HOOK_MUST = 1, HOOK_RUN = 2 /* run by its source, not attached */ };
+
+/* Stages in order, and for each the hooks that show it, preferred first: the first whose tracepoint or function exists
+ * is taken. */
+struct hook {
+	const char *stage, *prog, *prog2; /* prog2: its other half, loaded and attached together with it */
+	const char *name;                 /* tracepoint, or function when fn */
+	bool fn;
+	unsigned int when;                /* any of these bits wants it; HOOK_MUST: nothing works without */
+	const char *lost;                 /* not seen without it; NULL: the next line is an alternative, or nothing is lost */
+};
+
+typedef VEC(struct bpf_link *) links_t;
+typedef VEC(struct unseen) unseen_t;
+
+int unseen_add(unseen_t *unseen, const char *what, const char *why);
+void unseen_free(unseen_t *unseen);
+
+/* Before loading: decides what is loaded, into use[n]. 0, or -EOPNOTSUPP when a hook that must be is not there (logged). */
+int hooks_choose(const struct hook *hooks, size_t n, unsigned int wanted, struct bpf_object *obj, struct probe *p,
+		 bool *use, unseen_t *unseen);
+/* After it. 0 or -errno, logged. */
+int hooks_attach(const struct hook *hooks, size_t n, struct bpf_object *obj, const bool *use, links_t *links,
+		 unseen_t *unseen);
+void links_destroy(links_t *links);
+
+/* BPF time of all programs; false when the kernel does not count it. missed: events at which the kernel skipped a
+ * program because an interrupt came while it ran on that CPU (counted from 5.12). */
+bool object_time(const struct bpf_object *obj, uint64_t *ns, uint64_t *runs, uint64_t *missed);
+uint64_t object_map_bytes(const struct bpf_object *obj);
+
+/* Is spoor in a PID namespace other than the first? Then it knows processes, itself too, by other numbers than the
+ * kernel's tracepoints give. */
+bool pidns_own(uint64_t *dev, uint64_t *ino);
+/* Of a v1 controller in css_set.subsys; -ENOENT, logged. */
+int cgroup_subsys_index(struct probe *p, const char *controller);
+
+unsigned int threads_count(void); /* on this machine */
+unsigned int pow2_at_least(unsigned int n);
+
+#endif
