@@ -29,6 +29,16 @@ void cmd_error(const char *fmt, ...)
 	fputc('\n', stderr);
 }
 
+int cmd_fail(char message[CMD_MESSAGE], int err, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(message, CMD_MESSAGE, fmt, ap);
+	va_end(ap);
+	return err;
+}
+
 int cmd_options_end(const struct opt_command *c, int result, const char *message)
 {
 	if (result == OPTS_HELP)

@@ -14,12 +14,18 @@ enum { EXIT_USAGE = 2 };
 
 /* argv[0] is the command's name. Returns the exit status. */
 int cmd_io(int argc, char **argv);
+int cmd_sched(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 
-extern const struct opt_command io_command, doctor_command;
+extern const struct opt_command io_command, sched_command, doctor_command;
 
 /* Sends log messages to stderr, each after "spoor: ". */
 void cmd_log(enum log_level most);
+
+enum { CMD_MESSAGE = 768 }; /* some messages list candidates, a line each */
+
+/* Fills in the message and returns err. */
+int cmd_fail(char message[CMD_MESSAGE], int err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /* "spoor: ..." on stderr. */
 void cmd_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

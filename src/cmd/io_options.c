@@ -1,29 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later OR GPL-2.0 */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/parse.h"
 #include "cmd/io_options.h"
 #include "kernel/blockdev.h"
-#include "kernel/cgroup.h"
 #include "kernel/mounts.h"
 
-enum { COMM_MAX = 15, TOP_MAX = 10000, INFLIGHT_MAX = 1 << 18 };
+enum { TOP_MAX = 10000, INFLIGHT_MAX = 1 << 18 };
 static const uint64_t interval_least = 10000000; /* ns; below this printing is what is measured */
 
 #define AT(field) offsetof(struct io_cmdline, field)
 
 static const struct opt io_table[] = {
-	{ 'p', "pid", OPT_LIST, "LIST", "Only these processes and the children they start.", AT(pid) },
-	{ 't', "tid", OPT_LIST, "LIST", "Only these threads.", AT(tid) },
-	{ 'n', "comm", OPT_STRING, "NAME", "Only tasks of this name (15 bytes, as ps -o comm shows it).", AT(comm) },
-	{ 'c', "cgroup", OPT_STRING, "PATH", "Only tasks in this control group (version 1 or 2) or below it.",
-	  AT(cgroup) },
-	{ 0, "container", OPT_STRING, "ID", "Only this container: the beginning of its docker, podman, containerd or "
-	  "Kubernetes id.", AT(container) },
+	FILTER_OPTS(struct io_cmdline, filter),
 	{ 'd', "device", OPT_LIST, "DEV", "Only these block devices, with their partitions and what is stacked on them: "
 	  "a name, a path or major:minor.", AT(device) },
 	{ 0, "file", OPT_STRING, "PATH", "Only this file, or everything below this directory on its file system.",
@@ -64,71 +55,6 @@ const struct opt_command io_command = {
 	.takes_command = true,
 };
 
-__attribute__((format(printf, 3, 4)))
-static int io_fail(char *message, int err, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(message, IO_MESSAGE, fmt, ap);
-	va_end(ap);
-	return err;
-}
-
-/* Number after "Tgid:" in /proc/ID/status; 0: no such task. */
-static uint32_t task_tgid(uint32_t id)
-{
-	unsigned int tgid = 0;
-	char path[64], line[128];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/%u/status", id);
-	f = fopen(path, "re");
-	if (!f)
-		return 0;
-	while (fgets(line, sizeof(line), f))
-		if (sscanf(line, "Tgid: %u", &tgid) == 1)
-			break;
-	fclose(f);
-	return tgid;
-}
-
-static int pids_parse(struct io_cmdline *c, char *message)
-{
-	for (size_t i = 0; i < c->pid.item.n; i++) {
-		const char *word = c->pid.item.v[i];
-		uint32_t id, tgid;
-
-		if (parse_u32(word, &id) || !id || id > INT32_MAX)
-			return io_fail(message, -EINVAL, "--pid: '%.60s' is not a process id", word);
-		tgid = task_tgid(id);
-		if (!tgid)
-			return io_fail(message, -ESRCH, "--pid: there is no process %u", id);
-		if (tgid != id)
-			return io_fail(message, -EINVAL, "--pid: %u is a thread of process %u; use -t %u or -p %u",
-				       id, tgid, id, tgid);
-		if (vec_push(&c->pids, id))
-			return io_fail(message, -ENOMEM, "out of memory");
-	}
-	return 0;
-}
-
-static int tids_parse(struct io_cmdline *c, char *message)
-{
-	for (size_t i = 0; i < c->tid.item.n; i++) {
-		const char *word = c->tid.item.v[i];
-		uint32_t id;
-
-		if (parse_u32(word, &id) || !id || id > INT32_MAX)
-			return io_fail(message, -EINVAL, "--tid: '%.60s' is not a thread id", word);
-		if (!task_tgid(id))
-			return io_fail(message, -ESRCH, "--tid: there is no thread %u", id);
-		if (vec_push(&c->tids, id))
-			return io_fail(message, -ENOMEM, "out of memory");
-	}
-	return 0;
-}
-
 static const char *kind_nearest(const char *word)
 {
 	static const char *const groups[] = { "reads", "writes", "copies", "syncs", "faults", "kernel", "libaio",
@@ -157,11 +83,11 @@ static int kinds_parse(struct io_cmdline *c, char *message)
 
 		if (!kinds) {
 			near = kind_nearest(word);
-			return io_fail(message, -EINVAL, "--op: unknown kind of operation '%.60s'%s%s%s", word,
+			return cmd_fail(message, -EINVAL, "--op: unknown kind of operation '%.60s'%s%s%s", word,
 				       near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 		}
 		if (disk != c->block)
-			return io_fail(message, -EINVAL, disk ? "--op: '%.60s' needs --block" :
+			return cmd_fail(message, -EINVAL, disk ? "--op: '%.60s' needs --block" :
 				       "--op: '%.60s' is not seen with --block, which follows device requests alone", word);
 		c->kinds |= kinds;
 	}
@@ -169,17 +95,14 @@ static int kinds_parse(struct io_cmdline *c, char *message)
 }
 
 /* Options that say opposite things, or cannot both be followed. */
-static int pairs_check(const struct io_cmdline *c, bool command, char *message)
+static int pairs_check(const struct io_cmdline *c, char *message)
 {
 	const struct { bool both; const char *text; } pairs[] = {
 		{ c->quiet && c->verbose, "--quiet and --verbose contradict each other" },
-		{ c->cgroup && c->container, "--cgroup and --container both name a control group; give one" },
 		{ c->each && c->top, "--each prints every operation, --top only the slowest; give one" },
-		{ command && c->pid.item.n, "--pid and a command to run: the command is the process that is followed" },
-		{ command && c->tid.item.n, "--tid and a command to run: the command is the process that is followed" },
-		{ c->block && (c->pid.item.n || c->tid.item.n || c->comm),
+		{ c->block && (c->filter.pid.item.n || c->filter.tid.item.n || c->filter.comm),
 		  "--block sees requests, which belong to no process: leave out --pid, --tid and --comm" },
-		{ c->block && (c->cgroup || c->container),
+		{ c->block && (c->filter.cgroup || c->filter.container),
 		  "--block sees requests, which belong to no task: leave out --cgroup and --container" },
 		{ c->block && c->file, "--block sees requests, which belong to no file: leave out --file" },
 		{ c->interval && c->duration && c->interval > c->duration, "--interval is longer than --duration" },
@@ -187,7 +110,7 @@ static int pairs_check(const struct io_cmdline *c, bool command, char *message)
 
 	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
 		if (pairs[i].both)
-			return io_fail(message, -EINVAL, "%s", pairs[i].text);
+			return cmd_fail(message, -EINVAL, "%s", pairs[i].text);
 	return 0;
 }
 
@@ -204,20 +127,17 @@ static int values_check(const struct io_cmdline *c, const struct opts_parsed *p,
 	for (size_t i = 0; i < sizeof(positive) / sizeof(positive[0]); i++)
 		if (opts_seen(&io_command, p, positive[i].off) &&
 		    !*(const uint64_t *)((const char *)c + positive[i].off))
-			return io_fail(message, -EINVAL, "%s", positive[i].text);
-	if (c->comm && strlen(c->comm) > COMM_MAX)
-		return io_fail(message, -EINVAL, "--comm: the kernel keeps %d bytes of a name: '%.*s'?", COMM_MAX,
-			       COMM_MAX, c->comm);
+			return cmd_fail(message, -EINVAL, "%s", positive[i].text);
 	if (c->interval && c->interval < interval_least)
-		return io_fail(message, -EINVAL, "--interval must be at least 10ms");
+		return cmd_fail(message, -EINVAL, "--interval must be at least 10ms");
 	if (c->top > TOP_MAX)
-		return io_fail(message, -EINVAL, "--top: at most %d", TOP_MAX);
+		return cmd_fail(message, -EINVAL, "--top: at most %d", TOP_MAX);
 	if (c->max_inflight > INFLIGHT_MAX)
-		return io_fail(message, -EINVAL, "--max-inflight: at most %d", INFLIGHT_MAX);
+		return cmd_fail(message, -EINVAL, "--max-inflight: at most %d", INFLIGHT_MAX);
 	return 0;
 }
 
-int io_cmdline_parse(int argc, char **argv, struct io_cmdline *c, char message[IO_MESSAGE])
+int io_cmdline_parse(int argc, char **argv, struct io_cmdline *c, char message[CMD_MESSAGE])
 {
 	struct opts_parsed p;
 	int err;
@@ -226,28 +146,25 @@ int io_cmdline_parse(int argc, char **argv, struct io_cmdline *c, char message[I
 	message[0] = '\0';
 	err = opts_parse(&io_command, argc, argv, c, &p);
 	if (err)
-		return err > 0 ? err : io_fail(message, err, "%s", err == -ENOMEM ? "out of memory" : p.message);
+		return err > 0 ? err : cmd_fail(message, err, "%s", err == -ENOMEM ? "out of memory" : p.message);
 	if (p.dashes && p.rest == argc)
-		return io_fail(message, -EINVAL, "nothing after --: give the command to run");
+		return cmd_fail(message, -EINVAL, "nothing after --: give the command to run");
 	if (p.dashes && !argv[p.rest][0])
-		return io_fail(message, -EINVAL, "the command after -- has an empty name");
+		return cmd_fail(message, -EINVAL, "the command after -- has an empty name");
 	c->command = p.dashes ? argv + p.rest : NULL;
 	c->records = c->slower || c->each || c->top || c->errors || (c->json && !c->interval);
 	err = values_check(c, &p, message);
 	if (!err)
-		err = pairs_check(c, p.dashes, message);
+		err = pairs_check(c, message);
 	if (!err)
-		err = pids_parse(c, message);
-	if (!err)
-		err = tids_parse(c, message);
+		err = filters_parse(&c->filter, p.dashes, message);
 	return err ? err : kinds_parse(c, message);
 }
 
 void io_cmdline_free(struct io_cmdline *c)
 {
 	opts_free(&io_command, c);
-	vec_free(&c->pids);
-	vec_free(&c->tids);
+	filters_free(&c->filter);
 }
 
 /* --- what it means here --- */
@@ -260,7 +177,7 @@ static int device_add(struct io_opts *o, dev_t dev, const char *word, char *mess
 		if (o->devs[i] == k)
 			return 0;
 	if (o->ndevs == IO_OPTS_DEVS)
-		return io_fail(message, -E2BIG, "--device: %.60s with its partitions and what is stacked on it makes more "
+		return cmd_fail(message, -E2BIG, "--device: %.60s with its partitions and what is stacked on it makes more "
 			       "than %d devices; name the one you mean", word, IO_OPTS_DEVS);
 	o->devs[o->ndevs++] = k;
 	return 0;
@@ -283,13 +200,13 @@ static int device_unknown(struct blockdevs *devs, const char *word, int err, cha
 	struct nearest all = { .n = 0 };
 
 	if (err == -ENOTBLK)
-		return io_fail(message, err, "--device: '%.120s' is not a block device", word);
+		return cmd_fail(message, err, "--device: '%.120s' is not a block device", word);
 	if (err != -ENODEV)
-		return io_fail(message, err, "--device: '%.120s' is not the name, the path or the major:minor of a block "
+		return cmd_fail(message, err, "--device: '%.120s' is not the name, the path or the major:minor of a block "
 			       "device%s%s", word, err == -EINVAL ? "" : ": ", err == -EINVAL ? "" : strerror(-err));
 	blockdevs_each(devs, device_collect, &all);
 	near = name_nearest(base ? base + 1 : word, all.names);
-	io_fail(message, err, "--device: there is no block device '%.120s'%s%.60s%s", word,
+	cmd_fail(message, err, "--device: there is no block device '%.120s'%s%.60s%s", word,
 		near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
 	for (size_t i = 0; i < all.n; i++)
 		free((char *)all.names[i]);
@@ -336,33 +253,6 @@ static int devices_resolve(struct io_cmdline *c, struct blockdevs *devs, struct 
 	return 0;
 }
 
-static int cgroup_resolve(struct io_cmdline *c, struct io_opts *o, char *message)
-{
-	char text[CGROUP_MESSAGE];
-	struct cgroups *all;
-	struct cgroup one;
-	int err;
-
-	if (!c->cgroup && !c->container)
-		return 0;
-	all = cgroups_new("");
-	if (!all)
-		return io_fail(message, -errno, "control groups: %s", strerror(errno));
-	err = c->cgroup ? cgroups_find(all, c->cgroup, &one, text) :
-			  cgroups_find_container(all, c->container, &one, text);
-	cgroups_free(all);
-	if (err)
-		return io_fail(message, err, "--%s: %s", c->cgroup ? "cgroup" : "container", text);
-	if (!strncmp(one.controller, "name=", 5))
-		return io_fail(message, -EINVAL, "--cgroup: the hierarchy %s has no controller, so the kernel does not "
-			       "tell its groups apart; use another hierarchy's path", one.controller);
-	o->cgroup = one.id;
-	snprintf(c->controller, sizeof(c->controller), "%s", one.controller);
-	if (one.version == 1)
-		o->cgroup_controller = c->controller;
-	return 0;
-}
-
 /* The device of a file's file system as the kernel's super_block has it: of btrfs, stat shows another. */
 static dev_t file_super_dev(int fd, dev_t fallback)
 {
@@ -393,7 +283,7 @@ static int file_resolve(struct io_cmdline *c, struct io_opts *o, char *message)
 
 		if (fd >= 0)
 			close(fd);
-		return io_fail(message, err, "--file: %.300s: %s", c->file, strerror(-err));
+		return cmd_fail(message, err, "--file: %.300s: %s", c->file, strerror(-err));
 	}
 	o->file_ino = st.st_ino;
 	o->file_is_dir = S_ISDIR(st.st_mode);
@@ -403,18 +293,21 @@ static int file_resolve(struct io_cmdline *c, struct io_opts *o, char *message)
 	return 0;
 }
 
-int io_cmdline_resolve(struct io_cmdline *c, struct blockdevs *devs, struct io_opts *o, char message[IO_MESSAGE])
+int io_cmdline_resolve(struct io_cmdline *c, struct blockdevs *devs, struct io_opts *o, char message[CMD_MESSAGE])
 {
 	int err;
 
 	message[0] = '\0';
 	*o = (struct io_opts){
-		.pids = c->pids.v, .npids = c->pids.n, .tids = c->tids.v, .ntids = c->tids.n, .comm = c->comm,
+		.pids = c->filter.pids.v, .npids = c->filter.pids.n, .tids = c->filter.tids.v, .ntids = c->filter.tids.n,
+		.comm = c->filter.comm,
 		.kinds = c->kinds, .records = c->records, .slower = c->slower, .top = (unsigned int)c->top,
 		.block_only = c->block, .max_inflight = (unsigned int)c->max_inflight, .errors_only = c->errors,
 	};
 	err = devices_resolve(c, devs, o, message);
 	if (!err)
-		err = cgroup_resolve(c, o, message);
+		err = filters_resolve(&c->filter, message);
+	o->cgroup = c->filter.cgroup_id;
+	o->cgroup_controller = c->filter.controller[0] ? c->filter.controller : NULL;
 	return err ? err : file_resolve(c, o, message);
 }

@@ -4,34 +4,32 @@
 #define SPOOR_CMD_IO_OPTIONS_H
 
 #include "cmd/cmd.h"
+#include "cmd/filters.h"
 #include "path/io/io_opts.h"
-
-enum { IO_MESSAGE = 768 }; /* some messages list candidates, a line each */
 
 struct io_cmdline {
 	/* as typed; times in ns; 0 and NULL: not given */
-	struct opt_list pid, tid, device, op;
-	const char *comm, *cgroup, *container, *file, *output;
+	struct filters filter;
+	struct opt_list device, op;
+	const char *file, *output;
 	uint64_t slower, duration, interval, top, max_inflight;
 	bool histograms, each, errors, json, block, quiet, verbose;
 
 	/* made of it by io_cmdline_parse */
-	VEC(uint32_t) pids, tids;
 	uint64_t kinds;          /* bits (1 << enum io_kind); 0: all */
 	bool records;            /* operations one by one are wanted: --slower, --each, --top or --errors */
 	char **command;          /* NULL-terminated, within argv; NULL: none */
-	char controller[32];     /* by io_cmdline_resolve: of --cgroup's v1 hierarchy */
 };
 
 
 /* Needs no privilege and touches nothing but /proc. OPTS_OK, OPTS_HELP, OPTS_HELP_MAN, or -EINVAL, -ESRCH,
  * -ENOMEM with a message. c need not be initialised; io_cmdline_free in every case. */
-int io_cmdline_parse(int argc, char **argv, struct io_cmdline *c, char message[IO_MESSAGE]);
+int io_cmdline_parse(int argc, char **argv, struct io_cmdline *c, char message[CMD_MESSAGE]);
 void io_cmdline_free(struct io_cmdline *c);
 
 struct blockdevs;
 
 /* Looks up devices, cgroup, container and file, and fills o (which points into c). 0 or -errno with a message. */
-int io_cmdline_resolve(struct io_cmdline *c, struct blockdevs *devs, struct io_opts *o, char message[IO_MESSAGE]);
+int io_cmdline_resolve(struct io_cmdline *c, struct blockdevs *devs, struct io_opts *o, char message[CMD_MESSAGE]);
 
 #endif

@@ -12,6 +12,7 @@ static const struct command {
 	const struct opt_command *options;
 } commands[] = {
 	{ "io", "follow storage requests from the system call to the device and back", cmd_io, &io_command },
+	{ "sched", "who waited for a CPU, how long, and who had it meanwhile", cmd_sched, &sched_command },
 	{ "doctor", "what this kernel allows, which layers are seen, and what would help", cmd_doctor, &doctor_command },
 };
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };

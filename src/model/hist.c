@@ -2,6 +2,7 @@
 /* The histogram's buckets: below 16 ns one each, then 8 to each doubling. The kernel side fills the same. */
 #include "model/model.h"
 
+const char *const cpu_part_names[CPU_PART_N] = { "busy", "irq", "softirq", "idle", "unknown" };
 const char *const part_names[PART_N] = { "cpu", "irq", "softirq", "runq", "wait" };
 
 unsigned int hist_bucket(uint64_t ns)

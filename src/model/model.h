@@ -109,9 +109,78 @@ struct row {
 	                                       * ROW_DEVICE: stages in order of time, sum == wall */
 };
 
+/* ---- scheduling ---- */
+
+/* What a task had of the CPU while another waited for it; tid 0: the CPU was idle. */
+struct ran { uint64_t ns; uint32_t pid, tid, stretches; const char *comm; };
+
+/* One run-queue delay: a task could run, and another did. */
+struct delay {
+	uint64_t t, ns;
+	uint32_t pid, tid;
+	const char *comm, *cgroup;
+	uint64_t cgroup_id;
+	const char *policy;       /* "other", "fifo", "rr", "batch", "idle", "deadline", "ext" */
+	int prio;                 /* the kernel's: below 0 deadline, below 100 real-time (99 - priority), then 120 + nice */
+	const char *how;          /* "woken", "new", "preempted" */
+	const char *context;      /* of the waker: "task", "softirq", "irq", "unknown"; of a preemption "task" */
+	uint32_t by_pid, by_tid;  /* waker or preempter; an interrupt's: whom it interrupted */
+	const char *by;
+	unsigned int cpu, cpu_ran;/* waited on first, got */
+	unsigned int moved;       /* how often it was moved to another CPU meanwhile */
+	unsigned int stretches;   /* of all that ran on `cpu` meanwhile */
+	uint64_t rest;            /* sum of ran[].ns + rest == ns; rest: of more tasks, or too many stretches ago */
+	unsigned int nran;
+	const struct ran *ran;    /* on `cpu`; the longest first */
+};
+
+/* Delays and switches, summed up. */
+struct delays {
+	uint64_t count, ns, max;
+	uint64_t preempted, preempted_ns; /* of these, begun by a preemption; the others by a wake-up */
+	uint64_t voluntary, involuntary;  /* switches away from the CPU */
+	uint64_t migrations;
+	uint64_t ran;                     /* time on the CPU without interrupts */
+	uint64_t hist[HIST_N];            /* of the delays */
+};
+
+/* What a CPU did. The parts add up to the window, exactly; so do the idle states to CPU_PART_IDLE. */
+enum cpu_part { CPU_PART_BUSY, CPU_PART_IRQ, CPU_PART_SOFTIRQ, CPU_PART_IDLE, CPU_PART_UNKNOWN, CPU_PART_N };
+extern const char *const cpu_part_names[CPU_PART_N];
+struct cpu_row {
+	unsigned int cpu;
+	uint64_t part[CPU_PART_N];
+	unsigned int nidle;
+	const struct share *idle;         /* states in order, "none" (not in any) first; counts are not kept */
+	struct delays d;                  /* of traced tasks that got this CPU */
+};
+
+/* A process' tasks of one priority, policy and cgroup; or (pid 0, "") a whole cgroup. */
+struct task_row {
+	uint32_t pid;
+	const char *comm, *cgroup, *policy;
+	uint64_t cgroup_id;
+	int prio;
+	bool others;                      /* those that found no row of their own: no name */
+	struct delays d;
+};
+
+/* `by` took a CPU from `pid`, which had to wait ns for one. pid 0: the CPU went idle, as by a limit of CPU time. */
+struct preemption { uint32_t by_pid, pid; const char *by, *comm; uint64_t count, ns; };
+
+struct sched {
+	unsigned int ncpus, ntasks, ncgroups, npreemptions;
+	const struct cpu_row *cpus;
+	const struct task_row *tasks, *cgroups; /* by ns, largest first */
+	const struct preemption *preemptions;   /* by ns, largest first */
+};
+
+/* ---- what a run comes to ---- */
+
 struct summary {
 	uint64_t t, ns;                       /* the window */
 	bool interval;                        /* one of -i, not the final one */
+	const struct sched *sched;            /* of spoor sched, which has no rows; else NULL */
 	unsigned int nrows;
 	const struct row *rows;               /* operations first, then devices; each by wall, largest first */
 };

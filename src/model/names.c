@@ -131,3 +131,8 @@ const char *names_cgroup(struct names *n, uint64_t id)
 {
 	return n->cgroups && id ? cgroups_path(n->cgroups, id) : "";
 }
+
+int names_use_cgroups(struct names *n, const char *controller)
+{
+	return n->cgroups ? cgroups_use(n->cgroups, controller) : -ENOENT;
+}

@@ -17,5 +17,7 @@ int names_path_add(struct names *n, uint64_t key, uint32_t dev, const char *path
 const char *names_path(struct names *n, uint64_t key);
 const char *names_comm(struct names *n, uint32_t pid);
 const char *names_cgroup(struct names *n, uint64_t id);
+/* Whose ids names_cgroup is given: NULL is v2, the default, else a v1 controller. 0 or -ENOENT. */
+int names_use_cgroups(struct names *n, const char *controller);
 
 #endif

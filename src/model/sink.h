@@ -20,6 +20,7 @@ struct sink {
 	const char *name;
 	void *(*open)(const struct sink_opts *opts);            /* NULL with errno set */
 	int (*op)(void *self, const struct op *op);
+	int (*delay)(void *self, const struct delay *d);
 	int (*summary)(void *self, const struct summary *s);
 	int (*lost)(void *self, const struct losses *l);
 	int (*cost)(void *self, const struct cost *c);

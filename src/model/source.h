@@ -10,6 +10,7 @@ struct probe;
 /* Where a source delivers operations. Returns 0, or -errno to stop (-EPIPE: the reader went away). */
 struct feed {
 	int (*op)(void *ctx, const struct op *op);
+	int (*delay)(void *ctx, const struct delay *d);
 	void *ctx;
 };
 
@@ -23,7 +24,8 @@ struct source {
 	int (*poll)(void *self, int timeout_ms, const struct feed *feed);
 	/* Stops recording and delivers what is left. */
 	int (*finish)(void *self, const struct feed *feed);
-	/* interval: what came since the last such call; else everything. Valid until the next call. */
+	/* interval: what came since the last such call; else everything. Valid until the next call. A source that
+	 * measures the window itself sets t and ns, else the session does. */
 	int (*summary)(void *self, struct summary *out, bool interval);
 	int (*losses)(void *self, struct losses *out);
 	void (*cost)(void *self, struct cost *out); /* the BPF and map part of it, the count of operations, unseen */

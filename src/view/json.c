@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later OR GPL-2.0 */
 /* --json: one object a line. The contract is docs/format.md and docs/format.schema.json; change them together. */
-#include "base/json.h"
-
-#include "view/view.h"
+#include "view/sched.h"
 
 enum { FORMAT_VERSION = 1 };
 
@@ -203,6 +201,11 @@ static int json_summary(void *self, const struct summary *s)
 {
 	struct json *j = &((struct json_sink *)self)->j;
 
+	if (s->sched) {
+		sched_json(j, s);
+		json_line(j);
+		return s->interval ? json_flush(j) : j->err;
+	}
 	json_object_begin(j);
 	put_str(j, "type", "summary");
 	put_u64(j, "t", s->t);
@@ -217,6 +220,14 @@ static int json_summary(void *self, const struct summary *s)
 	json_object_end(j);
 	json_line(j);
 	return s->interval ? json_flush(j) : j->err; /* an interval is watched live */
+}
+
+static int json_delay(void *self, const struct delay *d)
+{
+	struct json *j = &((struct json_sink *)self)->j;
+
+	sched_delay_json(j, d);
+	return json_line(j);
 }
 
 static int json_lost(void *self, const struct losses *l)
@@ -285,6 +296,7 @@ const struct sink sink_json = {
 	.name = "json",
 	.open = json_open,
 	.op = json_op,
+	.delay = json_delay,
 	.summary = json_summary,
 	.lost = json_lost,
 	.cost = json_cost,

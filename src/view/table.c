@@ -5,7 +5,7 @@
  */
 #include <errno.h>
 
-#include "view/view.h"
+#include "view/sched.h"
 
 struct table {
 	struct view v;
@@ -196,35 +196,6 @@ static unsigned int share_name_width(const struct view *v, const struct row *row
 	return most < limit ? most : limit;
 }
 
-/* One line to each doubling, from the first that is not empty to the last. */
-static void print_hist(const struct table *t, const struct row *r)
-{
-	uint64_t lines[64] = { 0 }, most = 0;
-	unsigned int first = 64, last = 0;
-	char from[FMT_LEN], to[FMT_LEN], n[FMT_LEN], range[3 * FMT_LEN];
-
-	for (unsigned int i = 0; i < HIST_N; i++) {
-		unsigned int e = i > 1 ? 63 - (unsigned int)__builtin_clzll(hist_lower(i)) : 0;
-
-		lines[e] += r->hist[i];
-		if (r->hist[i]) {
-			first = e < first ? e : first;
-			last = e;
-		}
-		most = lines[e] > most ? lines[e] : most;
-	}
-	for (unsigned int e = first; e <= last; e++) {
-		snprintf(range, sizeof(range), "%6s %s %6s", fmt_time(from, e ? 1ULL << e : 0),
-			 t->v.utf8 ? "–" : "-", fmt_time(to, 2ULL << e));
-		fprintf(t->v.o.out, "    ");
-		view_text(&t->v, C_DIM, range, 17, true);
-		view_text(&t->v, C_NONE, fmt_count(n, lines[e]), 8, true);
-		fputs(lines[e] ? "  " : "", t->v.o.out);
-		view_bar(&t->v, C_GREEN, lines[e], most, !t->v.o.width || t->v.o.width >= 100 ? 60 : 40);
-		fputc('\n', t->v.o.out);
-	}
-}
-
 static void print_grid(const struct table *t, const struct grid *g, const struct row *rows, bool under)
 {
 	unsigned int name_width = share_name_width(&t->v, rows, g->nrows);
@@ -235,7 +206,7 @@ static void print_grid(const struct table *t, const struct grid *g, const struct
 		if (under)
 			print_shares(t, &rows[i], name_width);
 		if (t->v.o.histograms)
-			print_hist(t, &rows[i]);
+			view_hist(&t->v, rows[i].hist);
 	}
 }
 
@@ -302,8 +273,8 @@ static void print_title(const struct table *t, const char *what, const struct ro
 	fputs(text, t->v.o.out);
 }
 
-/* The time since the first interval began, then both tables without anything under the rows. */
-static void print_interval_title(struct table *t, const struct summary *s, unsigned int nops)
+/* The time since the first interval began. */
+static void print_interval(struct table *t, const struct summary *s)
 {
 	char text[FMT_LEN + 16], at[FMT_LEN];
 
@@ -312,7 +283,18 @@ static void print_interval_title(struct table *t, const struct summary *s, unsig
 	t->begun = true;
 	snprintf(text, sizeof(text), "%s %s  ", t->v.utf8 ? "──" : "--", fmt_time(at, s->t + s->ns - t->start));
 	view_text(&t->v, C_BOLD, text, 0, false);
-	print_title(t, "operations", s->rows, nops, s->ns);
+}
+
+static int table_sched(struct table *t, const struct summary *s)
+{
+	int err;
+
+	if (s->interval)
+		print_interval(t, s);
+	err = sched_table(&t->v, s);
+	if (err)
+		return err;
+	return s->interval ? view_flush(t) : view_result(&t->v);
 }
 
 static int table_summary(void *self, const struct summary *s)
@@ -321,12 +303,13 @@ static int table_summary(void *self, const struct summary *s)
 	unsigned int nops = 0;
 	int err;
 
+	if (s->sched)
+		return table_sched(t, s);
 	while (nops < s->nrows && s->rows[nops].type == ROW_OP)
 		nops++;
-	if (s->interval)
-		print_interval_title(t, s, nops);
-	else
-		print_title(t, "operations", s->rows, nops, s->ns);
+	if (s->interval) /* both tables, without anything under the rows */
+		print_interval(t, s);
+	print_title(t, "operations", s->rows, nops, s->ns);
 	err = print_ops(t, s->rows, nops, s->interval);
 	if (!s->interval && nops < s->nrows) {
 		fputc('\n', t->v.o.out);

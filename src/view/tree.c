@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <limits.h>
 
-#include "view/view.h"
+#include "view/sched.h"
 
 enum { LABEL_LEN = 96, MAX_DEPTH = 16, PREFIX_LEN = 4 * 3 * MAX_DEPTH + 16, SHOWN = 8, FRAMES = 6 };
 
@@ -491,6 +491,7 @@ const struct sink sink_tree = {
 	.name = "tree",
 	.open = tree_open,
 	.op = tree_op,
+	.delay = sched_tree,
 	.resize = view_resize,
 	.flush = view_flush,
 	.close = view_close,

@@ -147,6 +147,34 @@ void view_span(const struct view *v, enum color c, uint64_t from, uint64_t len, 
 	bar_put(v, c, eights ? eights : 1);
 }
 
+void view_hist(const struct view *v, const uint64_t hist[HIST_N])
+{
+	uint64_t lines[64] = { 0 }, most = 0;
+	unsigned int first = 64, last = 0;
+	char from[FMT_LEN], to[FMT_LEN], n[FMT_LEN], range[3 * FMT_LEN];
+
+	for (unsigned int i = 0; i < HIST_N; i++) {
+		unsigned int e = i > 1 ? 63 - (unsigned int)__builtin_clzll(hist_lower(i)) : 0;
+
+		lines[e] += hist[i];
+		if (hist[i]) {
+			first = e < first ? e : first;
+			last = e;
+		}
+		most = lines[e] > most ? lines[e] : most;
+	}
+	for (unsigned int e = first; e <= last; e++) {
+		snprintf(range, sizeof(range), "%6s %s %6s", fmt_time(from, e ? 1ULL << e : 0),
+			 v->utf8 ? "–" : "-", fmt_time(to, 2ULL << e));
+		fprintf(v->o.out, "    ");
+		view_text(v, C_DIM, range, 17, true);
+		view_text(v, C_NONE, fmt_count(n, lines[e]), 8, true);
+		fputs(lines[e] ? "  " : "", v->o.out);
+		view_bar(v, C_GREEN, lines[e], most, !v->o.width || v->o.width >= 100 ? 60 : 40);
+		fputc('\n', v->o.out);
+	}
+}
+
 void wrap_put(struct wrap *w, enum color c, const char *segment)
 {
 	unsigned int width = fmt_width(segment), gap = w->some ? fmt_width(w->gap) : 0;

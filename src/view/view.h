@@ -31,6 +31,9 @@ void view_bar(const struct view *v, enum color c, uint64_t part, uint64_t whole,
 void view_span(const struct view *v, enum color c, uint64_t from, uint64_t len, uint64_t whole,
 	       unsigned int width);
 
+/* One line to each doubling, from the first that is not empty to the last. */
+void view_hist(const struct view *v, const uint64_t hist[HIST_N]);
+
 void view_resize(void *self, unsigned int width); /* struct view must be the first member */
 
 /* Segments on a line, broken between them where the width ends. Whoever begins prints `lead` or other text

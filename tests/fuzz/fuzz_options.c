@@ -10,7 +10,7 @@ enum { WORDS = 24 };
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *text = strndup((const char *)data, size), *word, *rest = text;
-	char *argv[WORDS + 2] = { (char[]){ "io" } }, message[IO_MESSAGE];
+	char *argv[WORDS + 2] = { (char[]){ "io" } }, message[CMD_MESSAGE];
 	struct io_cmdline c;
 	int argc = 1, r;
 

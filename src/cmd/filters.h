@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR GPL-2.0 */
+/* Whose events are traced: the options that every tracer has. */
+#ifndef SPOOR_CMD_FILTERS_H
+#define SPOOR_CMD_FILTERS_H
+
+#include "cmd/cmd.h"
+
+struct filters {
+	/* as typed; NULL: not given */
+	struct opt_list pid, tid;
+	const char *comm, *cgroup, *container;
+
+	VEC(uint32_t) pids, tids; /* by filters_parse */
+	uint64_t cgroup_id;       /* by filters_resolve; 0: any */
+	char controller[32];      /* of its v1 hierarchy; "": v2 */
+};
+
+/* Lines of a table of options that fills in a structure with a member `field`, struct filters. */
+#define FILTER_OPTS(type, field) \
+	{ 'p', "pid", OPT_LIST, "LIST", "Only these processes and the children they start.", offsetof(type, field.pid) }, \
+	{ 't', "tid", OPT_LIST, "LIST", "Only these threads.", offsetof(type, field.tid) }, \
+	{ 'n', "comm", OPT_STRING, "NAME", "Only tasks of this name (15 bytes, as ps -o comm shows it).", offsetof(type, field.comm) }, \
+	{ 'c', "cgroup", OPT_STRING, "PATH", "Only tasks in this control group (version 1 or 2) or below it.", \
+	offsetof(type, field.cgroup) }, \
+	{ 0, "container", OPT_STRING, "ID", "Only this container: the beginning of its docker, podman, containerd or " \
+	"Kubernetes id.", offsetof(type, field.container) }
+
+/* command: there is one to run. 0, or -EINVAL, -ESRCH, -ENOMEM with a message. filters_free in every case. */
+int filters_parse(struct filters *f, bool command, char message[CMD_MESSAGE]);
+void filters_free(struct filters *f);
+
+/* Looks up the cgroup or container. 0 or -errno with a message. */
+int filters_resolve(struct filters *f, char message[CMD_MESSAGE]);
+
+#endif

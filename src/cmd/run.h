@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR GPL-2.0 */
+/* What every tracing command does between its options and its exit status: signals, a child, output, a session. */
+#ifndef SPOOR_CMD_RUN_H
+#define SPOOR_CMD_RUN_H
+
+#include <sys/types.h>
+
+#include "model/session.h"
+
+struct child {
+	pid_t pid;                /* 0: none */
+	int go;                   /* write end; closing it without a byte makes the child give up */
+	bool reaped;
+	int status;
+};
+
+struct run {
+	const char *name;         /* "spoor io", for messages */
+	const char *output;       /* file; NULL: stdout */
+	struct sink_opts look;    /* histograms, each, verbose; the rest is found out */
+	struct session session;   /* source, its options, sinks, times, quiet, t0 */
+	struct child child;
+};
+
+/* Catches signals and starts the child, which waits. command: NULL: none. 0 or -errno, logged. */
+int run_begin(struct run *run, char **command);
+/* Runs the session. The exit status. */
+int run_end(struct run *run);
+
+#endif

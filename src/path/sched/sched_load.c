@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR GPL-2.0 */
+/* From options to attached programs: hooks, constants, sizes, attach. */
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <sched.h>
+#include <time.h>
+#include <unistd.h>
+
+typedef uint8_t u8;
+typedef uint32_t u32;
+typedef int32_t s32;
+typedef uint64_t u64;
+
+#include "base/log.h"
+#include "kernel/cgroup.h"
+#include "path/sched/sched_priv.h"
+#include "src/path/sched/sched.skel.h"
+
+enum { W_ALL = 4, W_RECORDS = 8, W_FOLLOW = 16 }; /* besides HOOK_MUST */
+
+static const struct hook hooks[] = {
+	{ "switch", "sched_switch", NULL, "sched_switch", false, W_ALL | HOOK_MUST, "run-queue delays" },
+	{ "wakeup", "sched_wakeup", NULL, "sched_wakeup", false, W_ALL | HOOK_MUST, "run-queue delays" },
+	{ "new", "sched_wakeup_new", NULL, "sched_wakeup_new", false, W_ALL, "delays of new tasks" },
+	{ "waking", "sched_waking", NULL, "sched_waking", false, W_RECORDS, "who woke a task" },
+	{ "migrate", "sched_migrate", NULL, "sched_migrate_task", false, W_ALL, "migrations" },
+	{ "idle", "sched_idle", NULL, "cpu_idle", false, W_ALL, "idle states" },
+	{ "fork", "sched_fork", NULL, "sched_process_fork", false, W_FOLLOW | HOOK_MUST, "children" },
+	{ "exit", "sched_exit", NULL, "sched_process_exit", false, W_FOLLOW, "ends of followed processes" },
+	{ "irq", "sched_irq_enter", "sched_irq_exit", "irq_handler_entry", false, W_ALL, "part irq" },
+	{ "softirq", "sched_softirq_enter", "sched_softirq_exit", "softirq_entry", false, W_ALL, "part softirq" },
+#if defined(__x86_64__)
+	{ "timer", "sched_timer_enter", "sched_timer_exit", "local_timer_entry", false, W_ALL, "timer interrupts" },
+	{ "resched", "sched_reschedule_enter", "sched_reschedule_exit", "reschedule_entry", false, W_ALL, NULL },
+	{ "call", "sched_call_enter", "sched_call_exit", "call_function_entry", false, W_ALL, NULL },
+	{ "call1", "sched_call_single_enter", "sched_call_single_exit", "call_function_single_entry", false, W_ALL, NULL },
+	{ "work", "sched_work_enter", "sched_work_exit", "irq_work_entry", false, W_ALL, NULL },
+#else
+	{ "ipi", "sched_ipi_enter", "sched_ipi_exit", "ipi_entry", false, W_ALL, NULL },
+#endif
+};
+enum { HOOKS = sizeof(hooks) / sizeof(hooks[0]) };
+
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static void set_filters(struct sched_state *st)
+{
+	struct sched_bpf__rodata *ro = st->skel->rodata;
+	const struct sched_opts *o = &st->opts;
+	uint64_t dev, ino;
+
+	ro->self_tgid = (u32)getpid();
+	if (pidns_own(&dev, &ino)) {
+		ro->pidns_dev = dev;
+		ro->pidns_ino = ino;
+	}
+	ro->filter_tgid = o->npids > 0;
+	ro->filter_tid = o->ntids > 0;
+	if (o->comm) {
+		char comm[16] = "";
+		snprintf(comm, sizeof(comm), "%s", o->comm);
+		memcpy((void *)ro->comm_want, comm, sizeof(comm));
+		ro->filter_comm = true;
+	}
+	ro->filter_cgroup = o->cgroup != 0;
+	ro->cgroup_want = o->cgroup;
+	ro->want_records = o->records;
+	ro->want_slower = o->slower;
+}
+
+/* Groups are those of the hierarchy that has the controller cpu: of v1 when it is mounted there. */
+static int set_cgroups(struct sched_state *st, struct probe *p)
+{
+	const char *c = st->opts.cgroup_controller;
+	int i;
+
+	if (st->opts.cgroup && c) {
+		i = cgroup_subsys_index(p, c);
+		if (i < 0)
+			return i;
+		st->skel->rodata->cgroup_subsys = i;
+	}
+	if (!names_use_cgroups(st->names, "cpu")) {
+		i = cgroup_subsys_index(p, "cpu");
+		if (i >= 0)
+			st->skel->rodata->row_subsys = i;
+	}
+	return st->skel->rodata->row_subsys < 0 ? names_use_cgroups(st->names, NULL) : 0;
+}
+
+/* Rows have their histogram with them, on every CPU: fewer on large machines. */
+enum { ROWS_MAX = 1024, ROWS_MIN = 128, ROWS_BYTES = 64 << 20, RING_BYTES = 4 << 20 };
+
+static void set_sizes(struct sched_state *st)
+{
+	struct sched_bpf__rodata *ro = st->skel->rodata;
+	unsigned int ncpus = (unsigned int)libbpf_num_possible_cpus(), rows = ROWS_MAX, sets;
+
+	while (rows > ROWS_MIN && (uint64_t)rows * ncpus * sizeof(struct sched_row) > ROWS_BYTES)
+		rows /= 2;
+	ro->row_mask = rows - 1;
+	st->nrows = rows + 1;
+	bpf_map__set_max_entries(st->skel->maps.rows, st->nrows);
+	sets = pow2_at_least(threads_count() < 8192 ? 2048 : threads_count() / 4);
+	ro->set_mask = sets - 1;
+	bpf_map__set_max_entries(st->skel->maps.slot_tids, sets);
+	bpf_map__set_max_entries(st->skel->maps.slots, sets * 4);
+	if (st->opts.records) {
+		bpf_map__set_max_entries(st->skel->maps.stretches, ncpus * SCHED_STRETCHES);
+		bpf_map__set_max_entries(st->skel->maps.stretch_numbers, ncpus);
+		bpf_map__set_max_entries(st->skel->maps.ring, RING_BYTES);
+		ro->ring_wake = RING_BYTES / 4;
+	}
+}
+
+/* What a CPU is doing is known from its first switch on: a visit causes one. Where spoor may not go, it stays unknown
+ * until then. */
+static void cpus_visit(void)
+{
+	int ncpus = libbpf_num_possible_cpus();
+	cpu_set_t *was = CPU_ALLOC(ncpus), *one = CPU_ALLOC(ncpus);
+	size_t size = CPU_ALLOC_SIZE(ncpus);
+
+	if (was && one && !sched_getaffinity(0, size, was)) {
+		for (int cpu = 0; cpu < ncpus; cpu++) {
+			CPU_ZERO_S(size, one);
+			CPU_SET_S(cpu, size, one);
+			sched_setaffinity(0, size, one);
+		}
+		sched_setaffinity(0, size, was);
+	}
+	CPU_FREE(was);
+	CPU_FREE(one);
+}
+
+static int follow_fill(struct sched_state *st)
+{
+	int fd = bpf_map__fd(st->skel->rodata->pidns_ino ? st->skel->maps.follow_ns : st->skel->maps.follow);
+	uint8_t one = 1;
+
+	for (size_t i = 0; i < st->opts.npids; i++)
+		if (bpf_map_update_elem(fd, &st->opts.pids[i], &one, BPF_ANY))
+			return -errno;
+	fd = bpf_map__fd(st->skel->maps.follow_tid);
+	for (size_t i = 0; i < st->opts.ntids; i++)
+		if (bpf_map_update_elem(fd, &st->opts.tids[i], &one, BPF_ANY))
+			return -errno;
+	return 0;
+}
+
+int sched_load(struct sched_state *st, struct probe *probe)
+{
+	unsigned int wanted = W_ALL;
+	bool use[HOOKS];
+	int err;
+
+	if (!probe_btf(probe)) {
+		log_error("this kernel has no BTF (/sys/kernel/btf/vmlinux): it needs CONFIG_DEBUG_INFO_BTF=y");
+		return -EOPNOTSUPP;
+	}
+	st->skel = sched_bpf__open();
+	if (!st->skel)
+		return -errno;
+	if (st->opts.records)
+		wanted |= W_RECORDS;
+	if (st->opts.npids)
+		wanted |= W_FOLLOW;
+	err = hooks_choose(hooks, HOOKS, wanted, st->skel->obj, probe, use, &st->unseen);
+	if (!err)
+		err = set_cgroups(st, probe);
+	if (err)
+		return err;
+	st->skel->rodata->has_prev_state = probe_tracepoint_args(probe, "sched_switch") >= 4;
+	st->skel->rodata->epoch = st->epoch = now_ns();
+	set_filters(st);
+	set_sizes(st);
+	probe_btf_drop(probe);
+	err = sched_bpf__load(st->skel);
+	if (err) {
+		log_error("the kernel refused to load spoor's programs: %s", strerror(-err));
+		return err;
+	}
+	err = follow_fill(st);
+	if (!err)
+		err = hooks_attach(hooks, HOOKS, st->skel->obj, use, &st->links, &st->unseen);
+	if (!err)
+		cpus_visit();
+	return err;
+}
+
+void sched_unload(struct sched_state *st)
+{
+	links_destroy(&st->links);
+	sched_bpf__destroy(st->skel);
+	st->skel = NULL;
+	unseen_free(&st->unseen);
+}
+
+void sched_ready(struct sched_state *st, bool on)
+{
+	__atomic_store_n(&st->skel->bss->ready, on, __ATOMIC_RELEASE);
+}
+
+void sched_top_raise(struct sched_state *st, uint64_t ns)
+{
+	st->skel->bss->top_min = ns;
+}
+
+void sched_lost_read(const struct sched_state *st, uint64_t lost[SCHED_LOST_N])
+{
+	for (int i = 0; i < SCHED_LOST_N; i++)
+		lost[i] = st->skel->bss->lost[i];
+}
+
+struct bpf_object *sched_object(const struct sched_state *st)
+{
+	return st->skel->obj;
+}
+
+int sched_map_fd(const struct sched_state *st, const char *name)
+{
+	return bpf_object__find_map_fd_by_name(st->skel->obj, name);
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR GPL-2.0 */
+/* What `spoor sched` is asked to trace; filled in by the command, read by the source. */
+#ifndef SPOOR_PATH_SCHED_SCHED_OPTS_H
+#define SPOOR_PATH_SCHED_SCHED_OPTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct sched_opts {
+	const uint32_t *pids, *tids;      /* thread groups (children are followed), threads */
+	size_t npids, ntids;
+	const char *comm;                 /* NULL: any; compared in full (15 bytes) */
+	uint64_t cgroup;                  /* kernfs id; 0: any. Descendants are included */
+	const char *cgroup_controller;    /* a v1 hierarchy's controller ("cpu"); NULL: v2 */
+	bool records;                     /* delays one by one, not the summary alone */
+	uint64_t slower;                  /* ns */
+	unsigned int top;                 /* keep the longest n and deliver them at the end; 0: deliver at once */
+};
+
+#endif
