@@ -25,6 +25,9 @@ const struct opt_command doctor_command = {
 	.opts = doctor_table,
 };
 
+static const char *const commands[] = { "io", "sched" };
+enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
+
 static const char *const probe_words[] = { [PROBE_UNKNOWN] = "?", [PROBE_NO] = "no", [PROBE_YES] = "yes" };
 static const char *const layer_words[] = { [LAYER_NO] = "no", [LAYER_PART] = "part", [LAYER_YES] = "yes" };
 static const char *const layer_json[] = { [LAYER_NO] = "no", [LAYER_PART] = "partly", [LAYER_YES] = "yes" };
@@ -85,15 +88,22 @@ static void doctor_print(struct probe *p)
 		printf("\nWithout these rights nothing can be traced: sudo spoor doctor\n");
 		return;
 	}
-	printf("\n'spoor io' sees\n");
-	for (size_t i = 0; i < n; i++) {
-		layer_look(p, &l[i], &v);
-		layer_print(&l[i], &v, color);
+	for (size_t c = 0; c < COMMANDS; c++) {
+		printf("\n'spoor %s' sees\n", commands[c]);
+		for (size_t i = 0; i < n; i++) {
+			if (strcmp(l[i].command, commands[c]))
+				continue;
+			layer_look(p, &l[i], &v);
+			layer_print(&l[i], &v, color);
+		}
 	}
-	if (layers_suffice(p, "io", why))
-		printf("\n'spoor io' can do its main job here.\n");
-	else
-		printf("\n'spoor io' cannot work here: %s\n", why);
+	putchar('\n');
+	for (size_t c = 0; c < COMMANDS; c++) {
+		if (layers_suffice(p, commands[c], why))
+			printf("'spoor %s' can do its main job here.\n", commands[c]);
+		else
+			printf("'spoor %s' cannot work here: %s\n", commands[c], why);
+	}
 }
 
 /* --- for programs --- */
@@ -141,13 +151,33 @@ static void layer_to_json(struct json *j, const struct layer *l, const struct la
 	json_object_end(j);
 }
 
-static int doctor_json(struct probe *p)
+static void command_to_json(struct json *j, struct probe *p, const char *command)
 {
-	static struct json j; /* its buffer is large for a stack */
 	char why[LAYER_TEXT];
 	size_t n;
 	const struct layer *l = layers_all(&n);
 	struct layer_view v;
+
+	json_object_begin(j);
+	json_text(j, "name", command);
+	json_key(j, "works");
+	json_bool(j, layers_suffice(p, command, why));
+	json_text(j, "why", why);
+	json_key(j, "layers");
+	json_array_begin(j);
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(l[i].command, command))
+			continue;
+		layer_look(p, &l[i], &v);
+		layer_to_json(j, &l[i], &v);
+	}
+	json_array_end(j);
+	json_object_end(j);
+}
+
+static int doctor_json(struct probe *p)
+{
+	static struct json j; /* its buffer is large for a stack */
 
 	json_init(&j, stdout);
 	json_object_begin(&j);
@@ -160,19 +190,8 @@ static int doctor_json(struct probe *p)
 	probes_json(&j, p);
 	json_key(&j, "commands");
 	json_array_begin(&j);
-	json_object_begin(&j);
-	json_text(&j, "name", "io");
-	json_key(&j, "works");
-	json_bool(&j, layers_suffice(p, "io", why));
-	json_text(&j, "why", why);
-	json_key(&j, "layers");
-	json_array_begin(&j);
-	for (size_t i = 0; i < n; i++) {
-		layer_look(p, &l[i], &v);
-		layer_to_json(&j, &l[i], &v);
-	}
-	json_array_end(&j);
-	json_object_end(&j);
+	for (size_t c = 0; c < COMMANDS; c++)
+		command_to_json(&j, p, commands[c]);
 	json_array_end(&j);
 	json_object_end(&j);
 	return json_line(&j);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later OR GPL-2.0 */
-/* In the order in which a request passes them. The hooks are those that src/path/<command> attaches. */
+/* Of each command, in the order in which a request or a task passes them. The hooks are those that src/path/<command> attaches. */
 #include "kernel/layers.h"
 
 #define TP(...) .kind = HOOK_TRACEPOINT, .name = { __VA_ARGS__ }
@@ -57,6 +57,25 @@ static const struct layer table[] = {
 	{ "io", "processes", "operations of killed tasks, children of a followed process", false,
 	  { { TP("sched_process_fork", "sched_process_exit") } } },
 	{ "io", "reasons of waits", "waits have no reason and no stack", false, { { .kind = HOOK_KALLSYMS } } },
+	{ "sched", "who wakes a task", "the waker of a delay", false, { { TP("sched_waking") } } },
+	{ "sched", "wake-ups", "delays after a wake-up", true, { { TP("sched_wakeup") } } },
+	{ "sched", "wake-ups of new tasks", "their first delay", false, { { TP("sched_wakeup_new") } } },
+	{ "sched", "migrations", "how often a task was moved to another CPU", false, { { TP("sched_migrate_task") } } },
+	{ "sched", "switches", "everything: no delay ends", true, { { TP("sched_switch") } } },
+	{ "sched", "idle states", "how idle time divides", false, { { TP("cpu_idle") } } },
+	{ "sched", "processes", "children of a followed process", false,
+	  { { TP("sched_process_fork", "sched_process_exit") } } },
+	{ "sched", "interrupts of devices", "part irq", false, { { TP("irq_handler_entry", "irq_handler_exit") } } },
+#if defined(__x86_64__)
+	{ "sched", "interrupts of the local timer", "the timer's share of part irq", false,
+	  { { TP("local_timer_entry", "local_timer_exit") } } },
+	{ "sched", "interrupts between CPUs", "their share of part irq", false,
+	  { { TP("reschedule_entry", "reschedule_exit", "call_function_entry", "call_function_exit",
+		 "call_function_single_entry", "call_function_single_exit", "irq_work_entry", "irq_work_exit") } } },
+#else
+	{ "sched", "interrupts between CPUs", "their share of part irq", false, { { TP("ipi_entry", "ipi_exit") } } },
+#endif
+	{ "sched", "softirqs", "part softirq", false, { { TP("softirq_entry", "softirq_exit") } } },
 };
 
 const struct layer *layers_all(size_t *n)

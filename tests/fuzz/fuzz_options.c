@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later OR GPL-2.0 */
-/* The command line of `spoor io`: the input's lines are its words. */
+/* The command lines of `spoor io` and `spoor sched`: the input's lines are its words. */
 #include <errno.h>
 #include <stdint.h>
 
 #include "cmd/io_options.h"
+#include "cmd/sched_options.h"
 
 enum { WORDS = 24 };
 
@@ -11,6 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *text = strndup((const char *)data, size), *word, *rest = text;
 	char *argv[WORDS + 2] = { (char[]){ "io" } }, message[CMD_MESSAGE];
+	struct sched_cmdline s;
 	struct io_cmdline c;
 	int argc = 1, r;
 
@@ -24,6 +26,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (r == OPTS_OK && c.each && c.top)
 		abort();
 	io_cmdline_free(&c);
+	memset(message, 'x', sizeof(message));
+	r = sched_cmdline_parse(argc, argv, &s, message);
+	if (!memchr(message, 0, sizeof(message)) || (r < 0 && !message[0]))
+		abort();
+	sched_cmdline_free(&s);
 	while (argc > 1)
 		free(argv[--argc]);
 	free(text);

@@ -38,13 +38,14 @@ class Trace:
 
     def __init__(self, path):
         self.path = path
-        self.op, self.summaries, self.lost, self.cost = [], [], None, None
+        self.op, self.delays, self.summaries, self.lost, self.cost = [], [], [], None, None
         with open(path, "rb") as f:
             for number, line in enumerate(f, 1):
                 self.add(line, number)
         if not self.lost or not self.cost or not self.summaries or self.summaries[-1]["interval"]:
             raise Wrong(f"{os.path.basename(path)}: the end is missing{self.complaint()}")
-        self.rows = self.summaries[-1]["rows"]
+        self.sched = self.summaries[-1]
+        self.rows = self.sched.get("rows", [])
         self.out = self.own_output()
 
     def complaint(self):
@@ -63,7 +64,9 @@ class Trace:
             raise Wrong(f"{os.path.basename(self.path)} line {number}: {e} in {text}") from None
         if o["type"] == "op":
             self.op.append(o)
-        elif o["type"] == "summary":
+        elif o["type"] == "delay":
+            self.delays.append(o)
+        elif o["type"] in ("summary", "sched"):
             self.summaries.append(o)
         elif o["type"] in ("lost", "cost"):
             setattr(self, o["type"], o)
@@ -90,6 +93,18 @@ class Trace:
             if r["dev"] == dev and ((op and r.get("op") == op) or (rw and r.get("rw") == rw)):
                 return r
         return {"count": 0, "bytes": 0, "errors": 0, "wall": 0, "waits": [], "stages": [], "parts": {}}
+
+    def tasks(self, *comms):
+        """Sums of the processes of these names."""
+        rows = [p for p in self.sched["processes"] if p["comm"] in comms]
+        if not rows:
+            raise Wrong(f"no process {comms} among {[p['comm'] for p in self.sched['processes']]}")
+        keys = [k for k, v in rows[0].items() if isinstance(v, int)]
+        return {k: sum(r[k] for r in rows) for k in keys}
+
+    def preempted(self, by, comm):
+        """Delay of comm that preemptions by `by` began."""
+        return sum(p["ns"] for p in self.sched["preemptions"] if p["by"] == by and p["comm"] == comm)
 
     def rows_of(self, dev, *rws):
         """Count and bytes of the device's rows of these kinds of requests."""
@@ -199,9 +214,13 @@ def hidden(t):
     full; no VM's kernel hides any."""
     causes = {c["what"]: c["n"] for c in t.lost["causes"]}
     n = [causes.get(what, 0) for what in ("requests", "task switches")]
-    seen = sum(r["count"] for r in t.summaries[-1]["rows"] if "rw" in r)
-    if os.environ.get("SPOOR_NATIVE") and 0 < t.lost["total"] == sum(n) and n[0] <= 128 + seen // 50:
-        return f"hidden by the kernel (docs/kernels.md): {n[0]} requests, {n[1]} task switches"
+    what, seen = "requests", sum(r["count"] for r in t.rows if "rw" in r)
+    most = 128 + seen // 50
+    if t.sched["type"] == "sched":
+        what, most = "delays", 3 + t.sched["ns"] // 100000000  # 10 a second
+        n[0] = t.losses().get("delays: began before tracing, or not shown by the kernel", 0)
+    if os.environ.get("SPOOR_NATIVE") and 0 < t.lost["total"] == sum(n) and n[0] <= most:
+        return f"hidden by the kernel (docs/kernels.md): {n[0]} {what}, {n[1]} task switches"
     return ""
 
 

@@ -7,6 +7,7 @@
 # differ though nothing is wrong. So a scenario that fails is run again, up to three times; what is wrong fails always.
 # The tries that failed are printed ("# again ..."), for a fault that comes and goes would be among them.
 #
+#	tracer="io --each"                  the command, before any trace
 #	trace NAME [OPTION]... -- CMD...    trace a command: $T/NAME.json, its stdout in NAME.out, stderr in NAME.err
 #	trace_begin NAME [OPTION]...        trace everything, in the background; returns when it is attached
 #	trace_end NAME
@@ -26,6 +27,7 @@ spoor=${SPOOR:-$O/spoor}
 progs=${PROGS:-$O/tests/progs}
 T=${T:-$(mktemp -d /tmp/truth.XXXXXX)}
 bg=
+tracer=${tracer:-io --each}
 TRIES=3
 HIDDEN="hidden by the kernel" # as truth.py says
 
@@ -88,7 +90,8 @@ trace() {
 	trace_rc=0
 	disk_before "$name"
 	ran1 "$name.ran0"
-	"$spoor" io --json --each -o "$T/$name.json" "${opts[@]}" "$@" >"$T/$name.out" 2>"$T/$name.err" || trace_rc=$?
+	# shellcheck disable=SC2086 # words
+	"$spoor" $tracer --json -o "$T/$name.json" "${opts[@]}" "$@" >"$T/$name.out" 2>"$T/$name.err" || trace_rc=$?
 	disk_after "$name"
 	ran1 "$name.ran1"
 }
@@ -100,9 +103,10 @@ ran1() { [ -z "${SPOOR_NATIVE:-}" ] || cat /proc/1/task/*/schedstat 2>/dev/null 
 trace_begin() {
 	local name=$1 i=0
 	shift
-	"$spoor" io --json --each -i 300ms -o "$T/$name.json" "$@" 2>"$T/$name.err" &
+	# shellcheck disable=SC2086
+	"$spoor" $tracer --json -i 300ms -o "$T/$name.json" "$@" 2>"$T/$name.err" &
 	bg=$!
-	until grep -q '^{"type":"summary"' "$T/$name.json" 2>/dev/null; do
+	until grep -qE '^\{"type":"(summary|sched)"' "$T/$name.json" 2>/dev/null; do
 		i=$((i + 1))
 		if [ $i -gt 300 ] || ! kill -0 $bg 2>/dev/null; then
 			fail "$name spoor did not attach: $(tail -c 300 "$T/$name.err" | tr '\n' ' ')"

@@ -99,7 +99,43 @@ def check_lost(lost):
     check(total == lost["total"], f"causes add up to {total}, total is {lost['total']}")
 
 
-RULES = {"op": check_op, "summary": check_summary, "lost": check_lost}
+def check_delay(d):
+    total = sum(r["ns"] for r in d["ran"]) + d["rest"]
+    check(total == d["ns"], f"ran and rest add up to {total}, ns is {d['ns']}")
+    check(sum(r["stretches"] for r in d["ran"]) <= d["stretches"], "more stretches than there were")
+
+
+def check_delays(d, final):
+    lower = [b[0] for b in d["hist"]]
+    check(lower == sorted(set(lower)), "hist is not in order")
+    if not final:  # counts are read while they grow
+        return
+    counted = sum(b[1] for b in d["hist"])
+    check(counted == d["count"], f"hist adds up to {counted}, count is {d['count']}")
+    check(d["preempted"] + d["woken"] == d["count"], "preempted and woken do not add up to count")
+    check(d["preempted_ns"] + d["woken_ns"] == d["ns"], "preempted_ns and woken_ns do not add up to ns")
+    order = [d[k] for k in ("p50", "p90", "p99", "p999", "max")]
+    check(order == sorted(order), f"percentiles out of order: {order}")
+
+
+def check_sched(s):
+    for c in s["cpus"]:
+        total = sum(c["parts"].values())
+        check(total == s["ns"], f"CPU {c['cpu']}: parts add up to {total}, the window is {s['ns']}")
+        total = sum(i["ns"] for i in c["idle"])
+        check(total == c["parts"]["idle"], f"CPU {c['cpu']}: idle states add up to {total}, not {c['parts']['idle']}")
+    for kind in ("cpus", "processes", "cgroups"):
+        for i, d in enumerate(s[kind]):
+            try:
+                check_delays(d, not s["interval"])
+            except Offender as e:
+                raise Offender(f"{kind}[{i}]: {e}") from None
+        for key in ("count", "ns", "migrations", "ran"):
+            total, wanted = (sum(d[key] for d in s[k]) for k in (kind, "cpus"))
+            check(s["interval"] or total == wanted, f"{key} of {kind} adds up to {total}, of cpus to {wanted}")
+
+
+RULES = {"op": check_op, "summary": check_summary, "delay": check_delay, "sched": check_sched, "lost": check_lost}
 
 
 def check_line(line, validators):

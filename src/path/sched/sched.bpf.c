@@ -306,16 +306,29 @@ static __always_inline void pair_add(const struct task_slot *s, const struct sch
 
 /* ---- records of single delays ---- */
 
+static __always_inline struct sched_stretch *stretch_at(u32 cpu, u32 n)
+{
+	u32 i = cpu * STRETCHES + (n & (STRETCHES - 1));
+
+	return bpf_map_lookup_elem(&stretches, &i);
+}
+
+/* The name at its end: it may have become another program. */
+static __always_inline void stretch_end(struct task_struct *t)
+{
+	u32 cpu = bpf_get_smp_processor_id();
+	struct sched_stretch *s = stretch_at(cpu, stretch_number(cpu));
+
+	if (s)
+		bpf_probe_read_kernel(s->comm, sizeof(s->comm), t->comm);
+}
+
 /* A stretch begins on this CPU. */
 static __always_inline void stretch_begin(struct task_struct *t, u64 now)
 {
-	u32 cpu = bpf_get_smp_processor_id(), *n = bpf_map_lookup_elem(&stretch_numbers, &cpu), i;
-	struct sched_stretch *r;
+	u32 cpu = bpf_get_smp_processor_id(), *n = bpf_map_lookup_elem(&stretch_numbers, &cpu);
+	struct sched_stretch *r = n ? stretch_at(cpu, *n + 1) : NULL;
 
-	if (!n)
-		return;
-	i = cpu * STRETCHES + ((*n + 1) & (STRETCHES - 1));
-	r = bpf_map_lookup_elem(&stretches, &i);
 	if (!r)
 		return;
 	r->t = now;
@@ -486,9 +499,16 @@ int sched_migrate(u64 *ctx)
 
 /* ---- it leaves its CPU, another gets it ---- */
 
-/* own: what it had of the CPU. */
-static __always_inline void task_off(struct sched_row *r, bool voluntary, u64 own)
+static __always_inline void row_name(struct sched_row *r, struct task_struct *t, u64 now)
 {
+	bpf_probe_read_kernel(r->comm, sizeof(r->comm), t->group_leader->comm);
+	r->named = now;
+}
+
+/* own: what it had of the CPU. The name is read here, for it may have become another program meanwhile. */
+static __always_inline void task_off(struct sched_row *r, struct task_struct *t, bool voluntary, u64 own, u64 now)
+{
+	row_name(r, t, now);
 	r->ran += own;
 	if (voluntary)
 		r->voluntary++;
@@ -517,7 +537,8 @@ static __always_inline void task_on(struct sched_row *r, const struct task_slot 
 	u64 ns = now > s->t ? now - s->t : 0;
 	u32 b = hist_bucket(ns);
 
-	bpf_probe_read_kernel(r->comm, sizeof(r->comm), t->group_leader->comm);
+	if (!r->named)
+		row_name(r, t, now);
 	r->count++;
 	r->ns += ns;
 	if (ns > r->max)
@@ -542,7 +563,7 @@ static __always_inline void switch_from(u64 *ctx, struct sched_cpu *c, u64 own, 
 
 	r = row_at(known ? c->row : row_of(prev));
 	if (r)
-		task_off(r, !preempted && switch_prev_state(ctx, prev), known ? own : 0);
+		task_off(r, prev, !preempted && switch_prev_state(ctx, prev), known ? own : 0, now);
 	if (preempted || !task_state(prev)) { /* or a signal keeps it from sleeping */
 		task_preempted(prev, next, now);
 		return;
@@ -581,6 +602,8 @@ int sched_switch(u64 *ctx)
 	if (!known)
 		cpu_lost(c);
 	own = cpu_cut(c, now, next->pid ? MODE_BUSY : MODE_IDLE);
+	if (want_records)
+		stretch_end(prev);
 	if (prev->pid)
 		switch_from(ctx, c, own, known, now);
 	c->current = next->pid;

@@ -51,6 +51,7 @@ struct sched_key { __u32 tgid; __s16 prio; __u16 policy; __u64 cgroup; };
 struct sched_row {
 	struct sched_key key;
 	__u32 used, pad;
+	__u64 named;               /* when comm was read last: another CPU's may be newer */
 	char comm[16];
 	__u64 count, ns, max;      /* delays that have ended */
 	__u64 preempted, preempted_ns; /* of these, begun by a preemption */
@@ -95,7 +96,7 @@ struct sched_rec {
 
 enum sched_loss { SCHED_LOST_RING, SCHED_LOST_SLOT, SCHED_LOST_WAKEUP, SCHED_LOST_SWITCH, SCHED_LOST_ROW, SCHED_LOST_PAIR, SCHED_LOST_N };
 
-_Static_assert(sizeof(struct sched_row) == 16 + 8 + 16 + 9 * 8 + WIRE_HIST_N * 8, "sched_row");
+_Static_assert(sizeof(struct sched_row) == 16 + 8 + 8 + 16 + 9 * 8 + WIRE_HIST_N * 8, "sched_row");
 _Static_assert(sizeof(struct sched_pair) == 56, "sched_pair");
 _Static_assert(sizeof(struct sched_rec) == 112 + SCHED_RAN * 40, "sched_rec");
 

@@ -56,7 +56,7 @@ static void set_filters(struct sched_state *st)
 	const struct sched_opts *o = &st->opts;
 	uint64_t dev, ino;
 
-	ro->self_tgid = (u32)getpid();
+	ro->self_tgid = (uint32_t)getpid();
 	if (pidns_own(&dev, &ino)) {
 		ro->pidns_dev = dev;
 		ro->pidns_ino = ino;

@@ -11,7 +11,7 @@
 /* As struct cpu_irq in task.bpf.h begins. */
 struct irq_totals { uint64_t irq_ns, softirq_ns, start[3]; uint32_t depth[2], active, pad; };
 
-struct task_sum { struct sched_key key; char comm[17]; struct delays d; };
+struct task_sum { struct sched_key key; uint64_t named; char comm[17]; struct delays d; };
 
 /* The sums of all CPUs by key. index: of an element + 1, open addressing; 0: free. */
 struct task_table { VEC(struct task_sum) sum; uint32_t *index; };
@@ -326,8 +326,10 @@ static int rows_fetch(struct sched_sums *s)
 			sum = task_of(s, &s->now, &r->key);
 			if (!sum)
 				return -ENOMEM;
-			if (r->count)
+			if (r->named >= sum->named) {
+				sum->named = r->named;
 				memcpy(sum->comm, r->comm, sizeof(r->comm));
+			}
 			delays_from_row(&sum->d, r);
 			delays_from_row(&s->cpu_now[c], r);
 		}

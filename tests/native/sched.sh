@@ -1,0 +1,134 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Does spoor sched say what the kernel's own counters say? Root.
+#	O=DIR tests/native/sched.sh [NAME]...
+# and in a VM, where it tolerates no loss:
+#	tests/vm/run-vm --fast -t 600 KERNEL -- tests/native/sched.sh
+#
+# Prints "ok|not ok|skip NAME DETAIL" a line. TRUTH_KEEP=DIR: where the traces are kept.
+# shellcheck disable=SC2034 # variables of tests/lib/truth.sh
+
+here=$(cd "$(dirname "$0")" && pwd)
+[ "$(id -u)" = 0 ] || { echo "# sched.sh: needs root" >&2; exit 97; }
+[ "$(nproc)" -ge 2 ] || { echo "skip sched needs two CPUs"; exit 0; }
+T=$(mktemp -d /dev/shm/sched.XXXXXX)
+grep -q hypervisor.*9p /proc/cmdline || grep -q ' / overlay ' /proc/mounts || export SPOOR_NATIVE=1 # nothing_lost() in lib/truth.py
+group=
+end_all() {
+	[ -z "$group" ] || rmdir "$group" 2>/dev/null
+	group=
+}
+trap 'rc=$?; end_all; rm -rf "$T"; exit $rc' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+tracer=sched
+. "$here/../lib/truth.sh"
+progs_ready
+w=$progs/waiter
+
+# Two that want one CPU all the time.
+scenario_spin() {
+	trace spin -- sh -c "'$w' hog 1 1500 spin '$T/spin.hog' & '$w' victim 1 1500 spin '$T/spin.victim'; wait"
+	verify spin <<-'E'
+		import json
+		for who in ("hog", "victim"):
+		    truth, found = json.loads(text(f"spin.{who}")), t.tasks(who)
+		    note(close(found["ns"], truth["delay"], f"{who}: delay", slack=2e6), close(found["ran"], truth["ran"], f"{who}: ran", 0.9, slack=2e6))
+		    holds(truth["involuntary"] <= found["involuntary"] <= truth["involuntary"] + 3, f"{who}: involuntary {found['involuntary']}, truth {truth['involuntary']}")
+		    holds(truth["voluntary"] <= found["voluntary"] <= truth["voluntary"] + 3, f"{who}: voluntary {found['voluntary']}, truth {truth['voluntary']}")
+		    note(f"involuntary {found['involuntary']}")
+		# on a busy machine others preempt it too
+		note(at_least(t.preempted("hog", "victim"), t.tasks("victim")["ns"], "preempted by hog", share=0.1 if os.environ.get("SPOOR_NATIVE") else 0.7))
+		others = {p["comm"] for p in t.sched["processes"]} - {"hog", "victim", "sh", "waiter", "spoor"}
+		holds(not others, f"not of the command: {others}")
+		note(nothing_lost(t))
+	E
+}
+
+# One that sleeps and must wait for a hog when it is woken.
+scenario_wakeup() {
+	trace wakeup -- sh -c "'$w' hog 1 1500 spin '$T/wakeup.hog' & '$w' sleeper 1 1400 sleep '$T/wakeup.sleeper'; wait"
+	verify wakeup <<-'E'
+		import json
+		truth, found = json.loads(text("wakeup.sleeper")), t.tasks("sleeper")
+		note(close(found["ns"], truth["delay"], "delay", slack=2e6))
+		holds(truth["voluntary"] <= found["voluntary"] <= truth["voluntary"] + 3, f"voluntary {found['voluntary']}, truth {truth['voluntary']}")
+		holds(found["woken"] >= truth["voluntary"] - 2, f"woken {found['woken']}, slept {truth['voluntary']}")
+		note(f"woken {found['woken']}", nothing_lost(t))
+	E
+}
+
+scenario_migrations() {
+	trace migrations -- sh -c "'$w' roamer 1 1000 roam '$T/migrations.roamer'; :"
+	verify migrations <<-'E'
+		import json
+		truth, found = json.loads(text("migrations.roamer")), t.tasks("roamer")
+		holds(truth["migrations"] >= 0, "no /proc/PID/sched") if truth["migrations"] >= 0 else skip("this kernel has no /proc/PID/sched")
+		holds(truth["migrations"] > 20, f"it moved {truth['migrations']} times only")
+		note(same(found["migrations"], truth["migrations"], "migrations"), nothing_lost(t))
+	E
+}
+
+# A real-time hog: single delays name it.
+scenario_realtime() {
+	chrt -f 50 true 2>/dev/null || { skip realtime "no real-time priority allowed here"; return; }
+	trace realtime --slower 100ms -- sh -c "'$w' victim 1 1200 spin '$T/realtime.victim' & sleep 0.4; chrt -f 50 '$w' hog 1 300 spin '$T/realtime.hog'; wait"
+	verify realtime <<-'E'
+		found = [d for d in t.delays if d["comm"] == "victim" and any(r["comm"] == "hog" for r in d["ran"])]
+		holds(found, f"no delay of the victim with the hog: {[(d['comm'], d['ns'], [r['comm'] for r in d['ran']]) for d in t.delays]}")
+		d = max(found, key=lambda d: d["ns"])
+		hog = [r["ns"] for r in d["ran"] if r["comm"] == "hog"][0]
+		note(same(d["how"], "preempted", "it was"), at_least(hog, d["ns"], "hog ran meanwhile", share=0.6))
+		rows = [p for p in t.sched["processes"] if p["comm"] == "hog" and p["policy"] == "fifo"]
+		holds(rows and rows[0]["prio"] == 49, f"priority of the hog: {[(p['policy'], p['prio']) for p in t.sched['processes'] if p['comm'] == 'hog']}")
+		note(nothing_lost(t))
+	E
+}
+
+# Limited to a fifth of a CPU: it waits though the CPU is idle.
+scenario_cpu_max() {
+	if [ -e /sys/fs/cgroup/cpu/cpu.cfs_quota_us ]; then
+		group=/sys/fs/cgroup/cpu/spoor-sched-$$
+		mkdir "$group" && echo 100000 >"$group/cpu.cfs_period_us" && echo 20000 >"$group/cpu.cfs_quota_us"
+	else
+		group=/sys/fs/cgroup/spoor-sched-$$
+		mkdir "$group" && echo "20000 100000" >"$group/cpu.max"
+	fi 2>/dev/null || { skip cpu_max "no controller cpu"; return; }
+	trace cpu_max --slower 20ms -- sh -c "echo \$\$ >$group/cgroup.procs; '$w' limited 1 1500 spin '$T/cpu_max.limited'; :"
+	verify cpu_max <<-E
+		found = t.tasks("limited")
+		note(at_least(found["ns"], 1500e6 * 0.8, "delay", share=0.75), at_least(1500e6 * 0.2, found["ran"], "limit, ran", share=0.6))
+		note(same({p["cgroup"] for p in t.sched["processes"] if p["comm"] == "limited"}, {"/${group##*/}"}, "cgroup"))
+		holds(any(c["cgroup"] == "/${group##*/}" and c["ns"] >= found["ns"] for c in t.sched["cgroups"]), "no such row of cgroups")
+		note(nothing_lost(t))
+	E
+}
+
+# What the CPUs did, as /proc/stat has it in ticks.
+scenario_cpus() {
+	trace cpus -- sh -c "cat /proc/stat >'$T/cpus.stat0'; '$w' hog 1 1500 spin '$T/cpus.hog'; sleep 1.5; cat /proc/stat >'$T/cpus.stat1'"
+	verify cpus <<-'E'
+		def stat(name):
+		    return {f[0][3:]: [int(x) for x in f[1:9]] for f in (l.split() for l in text(name).splitlines()) if re.match(r"cpu\d", f[0])}
+		before, after = stat("cpus.stat0"), stat("cpus.stat1")
+		window = t.sched["ns"]
+		for c in t.sched["cpus"]:
+		    user, nice, system, idle, iowait, irq, softirq, steal = (b - a for a, b in zip(before[str(c["cpu"])], after[str(c["cpu"])]))
+		    ticks = user + nice + system + idle + iowait + irq + softirq + steal
+		    found, truth = c["parts"]["idle"] / window, (idle + iowait) / ticks
+		    note(f"CPU {c['cpu']} idle {found * 100:.1f} %, /proc/stat {truth * 100:.1f} %")
+		    holds(abs(found - truth) < 0.02, f"CPU {c['cpu']} idle {found * 100:.1f} %, /proc/stat says {truth * 100:.1f} %")
+		    holds(c["parts"]["unknown"] < 0.02 * window, f"unknown {ms(c['parts']['unknown'])}")
+		note(nothing_lost(t))
+	E
+}
+
+scenarios=(spin wakeup migrations realtime cpu_max cpus)
+for s in "${scenarios[@]}"; do
+	eval "inner_$(declare -f "scenario_$s")"
+	eval "scenario_$s() { inner_scenario_$s; end_all; }"
+done
+
+[ -z "${TRUTH_KEEP:-}" ] || mkdir -p "$TRUTH_KEEP"
+truth_run "$@"
