@@ -180,9 +180,9 @@ struct sched {
 struct summary {
 	uint64_t t, ns;                       /* the window */
 	bool interval;                        /* one of -i, not the final one */
-	const struct sched *sched;            /* of spoor sched, which has no rows; else NULL */
 	unsigned int nrows;
 	const struct row *rows;               /* operations first, then devices; each by wall, largest first */
+	const struct sched *sched;            /* of spoor sched, which has no rows; else NULL */
 };
 
 /* Where records or parts of them were lost; every counter is printed, 0 too, in --json. */

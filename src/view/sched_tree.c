@@ -2,8 +2,6 @@
 /* One delay: who waited, why, and below it who had the CPU meanwhile. */
 #include "view/sched.h"
 
-enum { NAME_WIDTH = 30 };
-
 static void print_head(const struct view *v, const struct delay *d)
 {
 	char text[6 * CELL_LEN], comm[64], by[64], class[CELL_LEN], ns[FMT_LEN];
@@ -35,7 +33,8 @@ static void print_head(const struct view *v, const struct delay *d)
 
 static void print_ran(const struct view *v, const struct delay *d, const struct ran *r, bool last)
 {
-	const unsigned int used = 3 + NAME_WIDTH + 8 + 8 + 10 + 2;
+	const unsigned int name = v->o.width && v->o.width < 100 ? 20 : 30, used = 3 + name + 8 + 8 + 10 + 2;
+	unsigned int bar = !v->o.width ? 60 : v->o.width > used ? v->o.width - used : 0;
 	char text[128], cut[128], comm[64], n[FMT_LEN];
 
 	fputs(v->utf8 ? last ? "└─ " : "├─ " : last ? "`- " : "|- ", v->o.out);
@@ -43,13 +42,13 @@ static void print_ran(const struct view *v, const struct delay *d, const struct 
 		snprintf(text, sizeof(text), "%s[%u]", fmt_escape(comm, sizeof(comm), r->comm), r->tid);
 	else
 		snprintf(text, sizeof(text), "%s", r->comm);
-	view_text(v, C_NONE, fmt_cut(cut, sizeof(cut), text, NAME_WIDTH, false), NAME_WIDTH, false);
+	view_text(v, C_NONE, fmt_cut(cut, sizeof(cut), text, name, false), name, false);
 	view_text(v, C_NONE, fmt_time(n, r->ns), 8, true);
 	view_text(v, C_NONE, fmt_percent(n, r->ns, d->ns), 8, true);
 	snprintf(text, sizeof(text), "%u %s", r->stretches, v->utf8 ? "×" : "x");
-	view_text(v, C_DIM, r->stretches ? text : "", 10, true);
-	fputs("  ", v->o.out);
-	view_bar(v, r->tid ? C_GREEN : C_CYAN, r->ns, d->ns, !v->o.width ? 60 : v->o.width > used + 20 ? v->o.width - used : 20);
+	view_text(v, C_DIM, r->stretches ? text : "", bar || r->stretches ? 10 : 0, true);
+	fputs(bar ? "  " : "", v->o.out);
+	view_bar(v, r->tid ? C_GREEN : C_CYAN, r->ns, d->ns, bar);
 	fputc('\n', v->o.out);
 }
 

@@ -50,6 +50,9 @@ static long long number(const char *path, const char *key)
 
 static int report(const char *path)
 {
+	long long voluntary = number("/proc/self/status", "voluntary_ctxt");
+	long long involuntary = number("/proc/self/status", "nonvoluntary_ctxt");
+	long long migrations = number("/proc/self/sched", "se.nr_migrations");
 	unsigned long long ran = 0, delay = 0;
 	FILE *f = fopen("/proc/self/schedstat", "r");
 
@@ -57,12 +60,12 @@ static int report(const char *path)
 		delay = 0;
 	if (f)
 		fclose(f);
+	usleep(500000); /* what comes now is not in these numbers: it shall not have to wait for a CPU */
 	f = fopen(path, "w");
 	if (!f)
 		return 1;
-	fprintf(f, "{\"ran\":%llu,\"delay\":%llu,\"voluntary\":%lld,\"involuntary\":%lld,\"migrations\":%lld}\n", ran, delay,
-		number("/proc/self/status", "voluntary_ctxt"), number("/proc/self/status", "nonvoluntary_ctxt"),
-		number("/proc/self/sched", "se.nr_migrations"));
+	fprintf(f, "{\"ran\":%llu,\"delay\":%llu,\"voluntary\":%lld,\"involuntary\":%lld,\"migrations\":%lld}\n", ran, delay, voluntary,
+		involuntary, migrations);
 	return fclose(f) ? 1 : 0;
 }
 

@@ -430,7 +430,7 @@ static const struct cost cost = {
 static void render(const struct sink *sink, const struct sink_opts *base, FILE *f)
 {
 	struct sink_opts o = *base;
-	struct summary interval = { T0, S, true, N(rows), rows }, final = { T0, 10 * S, false, N(rows), rows };
+	struct summary interval = { T0, S, true, N(rows), rows, NULL }, final = { T0, 10 * S, false, N(rows), rows, NULL };
 	struct losses none = { 1, causes + 1, 0 }, some = { 2, causes, 17 };
 	struct cost unknown = cost;
 	void *self;
@@ -486,13 +486,62 @@ static void check_lines(const char *text, unsigned int width)
 	}
 }
 
-static void golden(const struct sink *sink, const struct sink_opts *o, const char *name)
+static void render_sched(const struct sink *sink, const struct sink_opts *opts, FILE *f)
+{
+	static const struct ran ran[] = {
+		{ 300 * MS, 900, 901, 12, "hog\033[2J" }, { 2 * MS, 15, 15, 3, "rcu_preempt" }, { 1 * MS, 0, 0, 1, "idle" },
+	};
+	static const struct share idle[2][3] = {
+		{ { "none", 1 * MS, 0 }, { "C1", 99 * MS, 0 }, { "C6", 700 * MS, 0 } }, { { "none", 0, 0 } },
+	};
+	static struct delays d = { .count = 100, .ns = 812 * MS, .max = 305 * MS, .preempted = 40, .preempted_ns = 700 * MS,
+				   .voluntary = 60, .involuntary = 41, .migrations = 3, .ran = 1100 * MS };
+	const struct cpu_row cpus[] = {
+		{ .cpu = 0, .part = { 1190 * MS, 8 * MS, 2 * MS, 800 * MS, 0 }, .nidle = 3, .idle = idle[0], .d = d },
+		{ .cpu = 1, .part = { 1980 * MS, 9 * MS, 1 * MS, 0, 10 * MS }, .nidle = 1, .idle = idle[1], .d = d },
+	};
+	const struct task_row tasks[] = {
+		{ .pid = 812, .comm = "postgres", .cgroup = "/system.slice/postgresql.service", .policy = "other", .cgroup_id = 7, .prio = 115, .d = d },
+		{ .pid = 900, .comm = "hog\n", .cgroup = "/", .policy = "fifo", .cgroup_id = 1, .prio = 49, .d = d },
+		{ .pid = 77, .comm = "dl", .cgroup = "", .policy = "deadline", .prio = -1 },
+		{ .comm = "others", .cgroup = "", .policy = "other", .prio = 0, .others = true },
+	};
+	const struct task_row groups[] = {
+		{ .comm = "", .cgroup = "/system.slice/postgresql.service", .policy = "", .cgroup_id = 7, .d = d },
+		{ .comm = "", .cgroup = "/", .policy = "", .cgroup_id = 1, .d = d },
+	};
+	const struct preemption pairs[] = { { 900, 812, "hog", "postgres", 40, 700 * MS }, { 0, 812, "idle", "postgres", 1, 5 * MS } };
+	const struct sched s = { 2, 4, 2, 2, cpus, tasks, groups, pairs };
+	const struct summary sum = { .t = 5 * S, .ns = 2 * S, .sched = &s };
+	const struct delay delays[] = {
+		{ .t = 6 * S, .ns = 305 * MS, .pid = 812, .tid = 813, .comm = "postgres", .cgroup = "/system.slice/postgresql.service",
+		  .policy = "other", .prio = 115, .how = "preempted", .context = "task", .by_pid = 900, .by_tid = 901, .by = "hog",
+		  .cpu = 1, .cpu_ran = 0, .moved = 1, .stretches = 20, .rest = 2 * MS, .nran = 3, .ran = ran },
+		{ .t = 6 * S, .ns = 20 * MS, .pid = 812, .tid = 812, .comm = "postgres", .cgroup = "/", .policy = "other", .prio = 120,
+		  .how = "woken", .context = "irq", .by = "", .rest = 20 * MS },
+	};
+	void *self = sink->open(opts);
+
+	assert_non_null(self);
+	for (size_t i = 0; i < N(delays) && sink->delay; i++)
+		assert_int_equal(sink->delay(self, &delays[i]), 0);
+	if (sink->summary)
+		assert_int_equal(sink->summary(self, &sum), 0);
+	assert_int_equal(sink->flush(self), 0);
+	sink->close(self);
+}
+
+/* What `print` makes of the sink is the text that is kept under this name. */
+static void golden_of(void (*print)(const struct sink *, const struct sink_opts *, FILE *), const struct sink *sink,
+		      const struct sink_opts *o, const char *name)
 {
 	char path[256], *out = NULL, *want;
 	size_t n = 0;
 	FILE *f = open_memstream(&out, &n);
+	struct sink_opts to = *o;
 
-	render(sink, o, f);
+	to.out = f;
+	print(sink, &to, f);
 	fclose(f);
 	snprintf(path, sizeof(path), "tests/golden/%s.txt", name);
 	if (getenv("SPOOR_GOLDEN_UPDATE")) {
@@ -509,6 +558,31 @@ static void golden(const struct sink *sink, const struct sink_opts *o, const cha
 		check_lines(out, o->width);
 	free(want);
 	free(out);
+}
+
+static void golden(const struct sink *sink, const struct sink_opts *o, const char *name)
+{
+	golden_of(render, sink, o, name);
+}
+
+static void test_golden_sched(void **state)
+{
+	static const unsigned int widths[] = { 0, 80, 120, 200 };
+	static const struct sink *const sinks[] = { &sink_table, &sink_tree };
+	struct sink_opts hist = { .width = 120, .histograms = true, .verbose = true, .color = true }, plain = { .width = 0 };
+	char name[64];
+
+	(void)state;
+	for (size_t i = 0; i < N(sinks); i++)
+		for (size_t w = 0; w < N(widths); w++) {
+			struct sink_opts o = { .width = widths[w] };
+
+			snprintf(name, sizeof(name), "sched-%s-%u", sinks[i]->name, widths[w]);
+			golden_of(render_sched, sinks[i], &o, name);
+		}
+	golden_of(render_sched, &sink_table, &hist, "sched-table-color");
+	golden_of(render_sched, &sink_tree, &hist, "sched-tree-color");
+	golden_of(render_sched, &sink_json, &plain, "sched-json");
 }
 
 static void test_golden_text(void **state)
@@ -626,7 +700,7 @@ int main(void)
 		cmocka_unit_test(test_json_values), cmocka_unit_test(test_json_long),
 		cmocka_unit_test(test_write_failures), cmocka_unit_test(test_parts_sum),
 		cmocka_unit_test(test_golden_text), cmocka_unit_test(test_golden_variants),
-		cmocka_unit_test(test_golden_ascii), cmocka_unit_test(test_every_width),
+		cmocka_unit_test(test_golden_ascii), cmocka_unit_test(test_golden_sched), cmocka_unit_test(test_every_width),
 		cmocka_unit_test(test_odd_operations),
 	};
 
