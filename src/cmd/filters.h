@@ -15,15 +15,15 @@ struct filters {
 	char controller[32];      /* of its v1 hierarchy; "": v2 */
 };
 
-/* Lines of a table of options that fills in a structure with a member `field`, struct filters. */
-#define FILTER_OPTS(type, field) \
-	{ 'p', "pid", OPT_LIST, "LIST", "Only these processes and the children they start.", offsetof(type, field.pid) }, \
-	{ 't', "tid", OPT_LIST, "LIST", "Only these threads.", offsetof(type, field.tid) }, \
-	{ 'n', "comm", OPT_STRING, "NAME", "Only tasks of this name (15 bytes, as ps -o comm shows it).", offsetof(type, field.comm) }, \
+/* Lines of a table of options; at: where in the structure that it fills in there is a struct filters. */
+#define FILTER_OPTS(at) \
+	{ 'p', "pid", OPT_LIST, "LIST", "Only these processes and the children they start.", (at) + offsetof(struct filters, pid) }, \
+	{ 't', "tid", OPT_LIST, "LIST", "Only these threads.", (at) + offsetof(struct filters, tid) }, \
+	{ 'n', "comm", OPT_STRING, "NAME", "Only tasks of this name (15 bytes, as ps -o comm shows it).", (at) + offsetof(struct filters, comm) }, \
 	{ 'c', "cgroup", OPT_STRING, "PATH", "Only tasks in this control group (version 1 or 2) or below it.", \
-	offsetof(type, field.cgroup) }, \
+	(at) + offsetof(struct filters, cgroup) }, \
 	{ 0, "container", OPT_STRING, "ID", "Only this container: the beginning of its docker, podman, containerd or " \
-	"Kubernetes id.", offsetof(type, field.container) }
+	"Kubernetes id.", (at) + offsetof(struct filters, container) }
 
 /* command: there is one to run. 0, or -EINVAL, -ESRCH, -ENOMEM with a message. filters_free in every case. */
 int filters_parse(struct filters *f, bool command, char message[CMD_MESSAGE]);

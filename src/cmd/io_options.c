@@ -14,7 +14,7 @@ static const uint64_t interval_least = 10000000; /* ns; below this printing is w
 #define AT(field) offsetof(struct io_cmdline, field)
 
 static const struct opt io_table[] = {
-	FILTER_OPTS(struct io_cmdline, filter),
+	FILTER_OPTS(AT(filter)),
 	{ 'd', "device", OPT_LIST, "DEV", "Only these block devices, with their partitions and what is stacked on them: "
 	  "a name, a path or major:minor.", AT(device) },
 	{ 0, "file", OPT_STRING, "PATH", "Only this file, or everything below this directory on its file system.",

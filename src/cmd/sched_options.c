@@ -9,7 +9,7 @@ static const uint64_t interval_least = 10000000; /* ns; below this printing is w
 #define AT(field) offsetof(struct sched_cmdline, field)
 
 static const struct opt sched_table[] = {
-	FILTER_OPTS(struct sched_cmdline, filter),
+	FILTER_OPTS(AT(filter)),
 	{ 0, "slower", OPT_DURATION, "TIME", "Print each delay of at least this long, with the tasks that ran meanwhile.", AT(slower) },
 	{ 0, "top", OPT_U64, "N", "Print the N longest delays of the run at its end.", AT(top) },
 	{ 'D', "duration", OPT_DURATION, "TIME", "Stop after this time.", AT(duration) },

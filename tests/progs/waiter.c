@@ -3,8 +3,9 @@
  * Runs under a name of its own on one CPU, without a break or in short turns, and says at the end what the kernel counted
  * for it: JSON in FILE.
  *
- * usage: waiter NAME CPU MILLISECONDS spin|sleep|roam FILE
- *	spin: all the time; sleep: 1 ms of sleep after each 0.2 ms; roam: moves to another CPU every 20 ms
+ * usage: waiter NAME CPU MILLISECONDS spin|sleep|roam|half FILE
+ *	spin: all the time; sleep: 1 ms of sleep after each 0.2 ms; roam: moves to another CPU every 20 ms;
+ *	half: half of the time, then sleeps, and copies /proc/stat before and after to FILE.stat0 and FILE.stat1
  */
 #include <sched.h>
 #include <stdint.h>
@@ -48,7 +49,27 @@ static long long number(const char *path, const char *key)
 	return v;
 }
 
-static int report(const char *path)
+/* Returns when it was. */
+static uint64_t stat_copy(const char *path, const char *suffix)
+{
+	static char text[65536];
+	char name[4096];
+	uint64_t t = now();
+	FILE *f = fopen("/proc/stat", "r");
+	size_t n = f ? fread(text, 1, sizeof(text), f) : 0;
+
+	if (f)
+		fclose(f);
+	snprintf(name, sizeof(name), "%s.%s", path, suffix);
+	f = fopen(name, "w");
+	if (f) {
+		fwrite(text, 1, n, f);
+		fclose(f);
+	}
+	return t;
+}
+
+static int report(const char *path, uint64_t begin, uint64_t end)
 {
 	long long voluntary = number("/proc/self/status", "voluntary_ctxt");
 	long long involuntary = number("/proc/self/status", "nonvoluntary_ctxt");
@@ -64,24 +85,28 @@ static int report(const char *path)
 	f = fopen(path, "w");
 	if (!f)
 		return 1;
-	fprintf(f, "{\"ran\":%llu,\"delay\":%llu,\"voluntary\":%lld,\"involuntary\":%lld,\"migrations\":%lld}\n", ran, delay, voluntary,
-		involuntary, migrations);
+	fprintf(f, "{\"ran\":%llu,\"delay\":%llu,\"voluntary\":%lld,\"involuntary\":%lld,\"migrations\":%lld,\"begin\":%llu,\"end\":%llu}\n", ran,
+		delay, voluntary, involuntary, migrations, (unsigned long long)begin, (unsigned long long)end);
 	return fclose(f) ? 1 : 0;
 }
 
 int main(int argc, char **argv)
 {
-	uint64_t end, turn;
-	int cpu;
+	uint64_t begin = 0, end, turn, ms;
+	int cpu, half;
 
 	if (argc != 6) {
-		fprintf(stderr, "usage: waiter NAME CPU MILLISECONDS spin|sleep|roam FILE\n");
+		fprintf(stderr, "usage: waiter NAME CPU MILLISECONDS spin|sleep|roam|half FILE\n");
 		return 2;
 	}
 	prctl(PR_SET_NAME, argv[1]);
 	cpu = atoi(argv[2]);
 	go(cpu);
-	end = now() + (uint64_t)atoll(argv[3]) * 1000000u;
+	half = !strcmp(argv[4], "half");
+	ms = (uint64_t)atoll(argv[3]) / (half ? 2 : 1);
+	if (half)
+		begin = stat_copy(argv[5], "stat0");
+	end = now() + ms * 1000000u;
 	while (now() < end) {
 		for (turn = now() + (argv[4][0] == 'r' ? 20000000u : 200000u); now() < turn;)
 			;
@@ -90,5 +115,9 @@ int main(int argc, char **argv)
 		if (!strcmp(argv[4], "roam"))
 			go(cpu = !cpu);
 	}
-	return report(argv[5]);
+	if (half) {
+		usleep((unsigned int)ms * 1000);
+		end = stat_copy(argv[5], "stat1");
+	}
+	return report(argv[5], begin, end);
 }
