@@ -7,6 +7,8 @@
 #include "path/sched/sched_priv.h"
 #include "path/sched/sched_source.h"
 
+enum { POLL_MOST = 1000, POLL_CUT = -ECANCELED }; /* records that a poll delivers; ended by that */
+
 static int deliver(struct sched_state *st, struct sched_rec *rec)
 {
 	struct ran ran[SCHED_RAN];
@@ -62,20 +64,23 @@ static int top_deliver(struct sched_state *st)
 	return err;
 }
 
+/* Delays may come faster than they can be written, so that the ring is never empty: libbpf would go on for ever. */
 static int on_record(void *ctx, void *data, size_t size)
 {
 	struct sched_state *st = ctx;
 	struct sched_rec rec;
 
 	if (st->feed_err)
-		return 0;
+		return st->feed_err;
 	if (sched_record_check(data, size)) {
 		st->malformed++;
 		return 0;
 	}
 	memcpy(&rec, data, sizeof(rec));
 	st->feed_err = st->opts.top ? top_keep(st, &rec) : deliver(st, &rec);
-	return 0;
+	if (!st->feed_err && st->poll_most && ++st->polled == st->poll_most)
+		st->feed_err = POLL_CUT;
+	return st->feed_err;
 }
 
 static void sched_close(void *self)
@@ -129,20 +134,27 @@ static void sched_start(void *self)
 		log_warn("cannot read the clocks of the CPUs: %s", strerror(-err));
 }
 
-static int sched_poll(void *self, int timeout_ms, const struct feed *feed)
+/* most: records; 0: until the ring is empty. */
+static int records_read(struct sched_state *st, int timeout_ms, unsigned int most, const struct feed *feed)
 {
-	struct sched_state *st = self;
 	int n;
 
 	st->feed = feed;
 	st->feed_err = 0;
+	st->poll_most = most;
+	st->polled = 0;
 	n = ring_buffer__poll(st->ring, timeout_ms);
 	if (n >= 0)
 		n = ring_buffer__consume(st->ring); /* what came without a wake-up */
 	st->feed = NULL;
 	if (st->feed_err)
-		return st->feed_err;
+		return st->feed_err == POLL_CUT ? 0 : st->feed_err;
 	return n < 0 && n != -EINTR ? n : 0;
+}
+
+static int sched_poll(void *self, int timeout_ms, const struct feed *feed)
+{
+	return records_read(self, timeout_ms, POLL_MOST, feed);
 }
 
 static int sched_finish(void *self, const struct feed *feed)
@@ -151,7 +163,7 @@ static int sched_finish(void *self, const struct feed *feed)
 	int err;
 
 	sched_ready(st, false);
-	err = sched_poll(st, 0, feed);
+	err = records_read(st, 0, 0, feed);
 	if (err)
 		return err;
 	st->feed = feed;

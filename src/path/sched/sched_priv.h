@@ -27,6 +27,7 @@ struct sched_state {
 	struct names *names;
 	const struct feed *feed;          /* during a poll */
 	int feed_err;
+	unsigned int poll_most, polled;   /* records of the poll under way; 0: all */
 	struct sched_sums *sums;
 	uint64_t epoch;                   /* when the clocks of the CPUs began */
 	unsigned int nrows;               /* entries of the map of rows */
