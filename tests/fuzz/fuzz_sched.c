@@ -40,6 +40,7 @@ static void check_json(const struct delay *d)
 	for (size_t i = 0; i + 1 < json_size; i++)
 		if ((unsigned char)json_text[i] < 0x20)
 			abort();
+	json_text[json_size] = 0; /* a longer line may have been there before */
 	s = json_text;
 	if (mbsrtowcs(NULL, &s, 0, &state) == (size_t)-1)
 		abort();
