@@ -34,7 +34,7 @@ scenario_spin() {
 		import json
 		for who in ("hog", "victim"):
 		    truth, found = json.loads(text(f"spin.{who}")), t.tasks(who)
-		    note(close(found["ns"], truth["delay"], f"{who}: delay", slack=late(found)), close(found["ran"], truth["ran"], f"{who}: ran", 0.9, slack=2e6))
+		    note(close(found["ns"], truth["delay"], f"{who}: delay", slack=late(found)), close(found["ran"], truth["ran"], f"{who}: ran", 0.8, slack=2e6)) # ours is without interrupts, long in an emulator
 		    holds(truth["involuntary"] <= found["involuntary"] <= truth["involuntary"] + 3, f"{who}: involuntary {found['involuntary']}, truth {truth['involuntary']}")
 		    holds(truth["voluntary"] <= found["voluntary"] <= truth["voluntary"] + 3, f"{who}: voluntary {found['voluntary']}, truth {truth['voluntary']}")
 		    note(f"involuntary {found['involuntary']}")
@@ -73,7 +73,7 @@ scenario_migrations() {
 # A real-time hog: single delays name it.
 scenario_realtime() {
 	chrt -f 50 true 2>/dev/null || { skip realtime "no real-time priority allowed here"; return; }
-	trace realtime --slower 100ms -- sh -c "'$w' victim 1 2500 spin '$T/realtime.victim' & sleep 0.3; chrt -f 50 '$w' hog 1 300 spin '$T/realtime.hog'; wait"
+	trace realtime --slower 100ms -- sh -c "'$w' victim 1 3500 spin '$T/realtime.victim' & sleep 0.8; chrt -f 50 '$w' hog 1 300 spin '$T/realtime.hog'; wait"
 	verify realtime <<-'E'
 		found = [d for d in t.delays if d["comm"] == "victim" and any(r["comm"] == "hog" for r in d["ran"])]
 		holds(found, f"no delay of the victim with the hog: {[(d['comm'], d['ns'], [r['comm'] for r in d['ran']]) for d in t.delays]}")

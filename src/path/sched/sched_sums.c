@@ -339,6 +339,16 @@ static int rows_fetch(struct sched_sums *s)
 
 /* ---- preemptions ---- */
 
+/* The names of that with more preemptions: the other may be from before it became another program. */
+static void pair_merge(struct sched_pair *to, const struct sched_pair *from)
+{
+	struct sched_pair sum = from->count > to->count ? *from : *to;
+
+	sum.count = to->count + from->count;
+	sum.ns = to->ns + from->ns;
+	*to = sum;
+}
+
 static int pair_order(const void *a, const void *b)
 {
 	const struct sched_pair *x = a, *y = b;
@@ -366,12 +376,10 @@ static int pairs_fetch(struct sched_sums *s)
 		return err;
 	qsort(p->v, p->n, sizeof(*p->v), pair_order);
 	for (size_t i = 1; i < p->n; i++) /* those of several CPUs */
-		if (pair_order(&p->v[n], &p->v[i])) {
+		if (pair_order(&p->v[n], &p->v[i]))
 			p->v[++n] = p->v[i];
-		} else {
-			p->v[n].count += p->v[i].count;
-			p->v[n].ns += p->v[i].ns;
-		}
+		else
+			pair_merge(&p->v[n], &p->v[i]);
 	p->n = n + 1;
 	return 0;
 }
