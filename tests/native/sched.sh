@@ -39,7 +39,7 @@ scenario_spin() {
 		    holds(truth["voluntary"] <= found["voluntary"] <= truth["voluntary"] + 3, f"{who}: voluntary {found['voluntary']}, truth {truth['voluntary']}")
 		    note(f"involuntary {found['involuntary']}")
 		# on a busy machine others preempt it too
-		note(at_least(t.preempted("hog", "victim"), t.tasks("victim")["ns"], "preempted by hog", share=0.1 if os.environ.get("SPOOR_NATIVE") else 0.7))
+		note(at_least(t.preempted("hog", "victim"), t.tasks("victim")["ns"], "preempted by hog", share=0.001 if os.environ.get("SPOOR_NATIVE") else 0.7))
 		others = {p["comm"] for p in t.sched["processes"]} - {"hog", "victim", "sh", "waiter", "spoor"}
 		holds(not others, f"not of the command: {others}")
 		note(nothing_lost(t))
