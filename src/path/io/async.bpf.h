@@ -371,7 +371,8 @@ static __always_inline void uring_complete(u64 ring_ctx, struct io_kiocb *req, u
 		async_end(index, 0, res);
 }
 
-__noinline int uring_reap_one(u64 ring_ctx, u64 cqe, u64 now)
+/* new: the application has not taken it from the ring yet (else it did so without a call, nobody knows when). */
+__noinline int uring_reap_one(u64 ring_ctx, u64 cqe, u64 now, s32 new)
 {
 	u64 user_data = 0;
 	struct io_slot *a;
@@ -380,7 +381,7 @@ __noinline int uring_reap_one(u64 ring_ctx, u64 cqe, u64 now)
 	bpf_probe_read_kernel(&user_data, sizeof(user_data), (void *)cqe);
 	a = async_find(async_key(ring_ctx, user_data), &index);
 	if (a && a->done)
-		async_end(index, now, a->res);
+		async_end(index, new < 0 ? 0 : now, a->res);
 	return 0;
 }
 
@@ -419,9 +420,10 @@ static __always_inline void uring_exit(struct io_slot *s, u32 index, u64 now)
 	r->seen = end;
 	if (has_spin_lock)
 		bpf_spin_unlock(&r->lock);
-	for (u32 k = 0; k < CQ_BATCH && at != end; k++, at++) {
-		u64 cqe = (u64)rings + bpf_core_field_offset(rings->cqes) + ((u64)(at & mask) << shift);
-		uring_reap_one(key, cqe, (s32)(at - head) < 0 ? 0 : now);
+	end -= at;
+	for (u32 k = 0; k < CQ_BATCH && k < end; k++) {
+		u64 cqe = (u64)rings + bpf_core_field_offset(rings->cqes) + ((u64)((at + k) & mask) << shift);
+		uring_reap_one(key, cqe, now, at + k - head);
 	}
 }
 
