@@ -295,7 +295,10 @@ scenario_threads_10000() {
 		# neighbours that wait together are merged
 		count, d = t.rows_of("$(disk_name "$nb")", "read")[0], disk_change(dir, name, "$(disk_name "$nb")")
 		note(same(count + bios, d["read"], f"requests with {bios} lost bios"), f"merged {d['merges']}")
-		holds(t.lost["total"] == bios, f"lost {t.losses()}")
+		# of a request merged from more than it keeps, the rest is counted
+		links = t.losses().get("links: more operations in one request than it keeps", 0)
+		holds(t.lost["total"] == bios + links and links <= d["merges"] // 4, f"lost {t.losses()}")
+		note(f"lost links {links}")
 		note(f"trees {len(t.op)}", f"peak {t.cost['rss_peak'] >> 20} MB")
 	E
 }

@@ -129,7 +129,7 @@ struct {
 	__type(value, struct bio_slot);
 } bios SEC(".maps");
 
-enum { LINKS = 16 };
+enum { LINKS = 64 }; /* operations that share a request, by merging */
 
 struct request_info {
 	u64 t_submit, t_queue, t_getrq, t_insert, t_issue;
