@@ -657,10 +657,11 @@ static __always_inline void request_complete(struct request *rq, s32 error, u32 
 static __always_inline void lean_issue(struct request *rq)
 {
 	u64 now = bpf_ktime_get_ns();
-	struct request_slot *r = request_enter(rq, now);
+	struct request_slot *r = request_find((u64)rq);
 
-	/* Found with a former life's time: that one's completion was not seen. */
-	if (r && r->i.t_issue && rq->start_time_ns > r->i.t_issue)
+	if (!r)
+		r = request_grab((u64)rq, now, LOSS_REQUEST);
+	else if (rq->start_time_ns > r->i.t_issue) /* a former life's: its completion was not seen */
 		lose(LOSS_REQUEST);
 	if (r)
 		r->i.t_issue = now;

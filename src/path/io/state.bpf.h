@@ -414,7 +414,8 @@ static __always_inline struct type_##name *name##_find(u64 p)                   
 	}                                                                                      \
 	return NULL;                                                                           \
 }                                                                                              \
-static __always_inline struct type_##name *name##_claim(u64 p, u64 now, u32 loss)              \
+/* As it was left, but for who and when. */                                                   \
+static __always_inline struct type_##name *name##_grab(u64 p, u64 now, u32 loss)               \
 {                                                                                              \
 	u32 set = slot_hash_pointer(p) & (mask / POINTER_WAYS), cpu = bpf_get_smp_processor_id(), i; \
 	struct key_set *k = bpf_map_lookup_elem(&keys, &set);                                  \
@@ -436,13 +437,24 @@ static __always_inline struct type_##name *name##_claim(u64 p, u64 now, u32 loss
 			lose(loss);                                                            \
 		}                                                                              \
 		k->key[way] = p;                                                               \
-		__builtin_memset(s, 0, __builtin_offsetof(struct type_##name, link));          \
 		s->index = i;                                                                  \
 		s->claimed = now;                                                              \
 		return s;                                                                      \
 	}                                                                                      \
 	lose(loss);                                                                            \
 	return NULL;                                                                           \
+}                                                                                              \
+static __always_inline struct type_##name *name##_claim(u64 p, u64 now, u32 loss)              \
+{                                                                                              \
+	struct type_##name *s = name##_grab(p, now, loss);                                     \
+	u32 index;                                                                             \
+	if (!s)                                                                                \
+		return NULL;                                                                   \
+	index = s->index;                                                                      \
+	__builtin_memset(s, 0, __builtin_offsetof(struct type_##name, link));                  \
+	s->index = index;                                                                      \
+	s->claimed = now;                                                                      \
+	return s;                                                                              \
 }                                                                                              \
 static __always_inline void name##_release(const struct type_##name *s)                        \
 {                                                                                              \
