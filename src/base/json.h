@@ -34,6 +34,37 @@ void json_f64(struct json *j, double v);      /* not finite: null */
 void json_bool(struct json *j, bool v);
 void json_null(struct json *j);
 
+/* Members of an object. */
+static inline void json_put_u64(struct json *j, const char *key, uint64_t v)
+{
+	json_key(j, key);
+	json_u64(j, v);
+}
+
+static inline void json_put_i64(struct json *j, const char *key, int64_t v)
+{
+	json_key(j, key);
+	json_i64(j, v);
+}
+
+static inline void json_put_str(struct json *j, const char *key, const char *v) /* NULL: "" */
+{
+	json_key(j, key);
+	json_str(j, v ? v : "");
+}
+
+static inline void json_put_bool(struct json *j, const char *key, bool v)
+{
+	json_key(j, key);
+	json_bool(j, v);
+}
+
+static inline void json_put_array(struct json *j, const char *key) /* begins it */
+{
+	json_key(j, key);
+	json_array_begin(j);
+}
+
 /* Ends a top-level value with a newline and hands it to the FILE as a whole. 0 or the first -errno. */
 int json_line(struct json *j);
 /* Hands what is buffered to the FILE and flushes that. 0 or the first -errno. */

@@ -108,25 +108,18 @@ static void doctor_print(struct probe *p)
 
 /* --- for programs --- */
 
-static void json_text(struct json *j, const char *key, const char *text)
-{
-	json_key(j, key);
-	json_str(j, text);
-}
-
 static void probes_json(struct json *j, struct probe *p)
 {
-	json_key(j, "probes");
-	json_array_begin(j);
+	json_put_array(j, "probes");
 	for (int i = 0; i < PROBE_N; i++) {
 		const struct probe_result *r = probe_get(p, i);
 
 		json_object_begin(j);
-		json_text(j, "name", probe_id_name(i));
-		json_text(j, "title", probe_id_title(i));
-		json_text(j, "state", probe_json[r->state]);
-		json_text(j, "why", r->why);
-		json_text(j, "help", probe_help(p, i));
+		json_put_str(j, "name", probe_id_name(i));
+		json_put_str(j, "title", probe_id_title(i));
+		json_put_str(j, "state", probe_json[r->state]);
+		json_put_str(j, "why", r->why);
+		json_put_str(j, "help", probe_help(p, i));
 		json_object_end(j);
 	}
 	json_array_end(j);
@@ -135,19 +128,17 @@ static void probes_json(struct json *j, struct probe *p)
 static void layer_to_json(struct json *j, const struct layer *l, const struct layer_view *v)
 {
 	json_object_begin(j);
-	json_text(j, "name", l->name);
-	json_text(j, "state", layer_json[v->state]);
-	json_key(j, "needed");
-	json_bool(j, l->must);
-	json_text(j, "by", !v->way ? "" : v->way->kind == HOOK_FUNCTION ? "fentry" :
+	json_put_str(j, "name", l->name);
+	json_put_str(j, "state", layer_json[v->state]);
+	json_put_bool(j, "needed", l->must);
+	json_put_str(j, "by", !v->way ? "" : v->way->kind == HOOK_FUNCTION ? "fentry" :
 		  v->way->kind == HOOK_KALLSYMS ? "kallsyms" : "tracepoint");
-	json_key(j, "hooks");
-	json_array_begin(j);
+	json_put_array(j, "hooks");
 	for (size_t i = 0; v->way && i < LAYER_HOOKS && v->way->name[i]; i++)
 		json_str(j, v->way->name[i]);
 	json_array_end(j);
-	json_text(j, "why", v->why);
-	json_text(j, "lost", v->state == LAYER_NO ? l->lost : v->state == LAYER_PART && v->way ? v->way->lost : "");
+	json_put_str(j, "why", v->why);
+	json_put_str(j, "lost", v->state == LAYER_NO ? l->lost : v->state == LAYER_PART && v->way ? v->way->lost : "");
 	json_object_end(j);
 }
 
@@ -159,12 +150,10 @@ static void command_to_json(struct json *j, struct probe *p, const char *command
 	struct layer_view v;
 
 	json_object_begin(j);
-	json_text(j, "name", command);
-	json_key(j, "works");
-	json_bool(j, layers_suffice(p, command, why));
-	json_text(j, "why", why);
-	json_key(j, "layers");
-	json_array_begin(j);
+	json_put_str(j, "name", command);
+	json_put_bool(j, "works", layers_suffice(p, command, why));
+	json_put_str(j, "why", why);
+	json_put_array(j, "layers");
 	for (size_t i = 0; i < n; i++) {
 		if (strcmp(l[i].command, command))
 			continue;
@@ -181,15 +170,14 @@ static int doctor_json(struct probe *p)
 
 	json_init(&j, stdout);
 	json_object_begin(&j);
-	json_text(&j, "type", "doctor");
+	json_put_str(&j, "type", "doctor");
 	json_key(&j, "version");
 	json_u64(&j, 1);
-	json_text(&j, "kernel", probe_release(p));
-	json_text(&j, "arch", probe_arch(p));
-	json_text(&j, "lockdown", probe_lockdown(p));
+	json_put_str(&j, "kernel", probe_release(p));
+	json_put_str(&j, "arch", probe_arch(p));
+	json_put_str(&j, "lockdown", probe_lockdown(p));
 	probes_json(&j, p);
-	json_key(&j, "commands");
-	json_array_begin(&j);
+	json_put_array(&j, "commands");
 	for (size_t c = 0; c < COMMANDS; c++)
 		command_to_json(&j, p, commands[c]);
 	json_array_end(&j);
