@@ -2,6 +2,7 @@
 /* `spoor sched`: option table (sched_options.c), then session_run(). */
 #include <errno.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "cmd/cmd.h"
 #include "cmd/run.h"

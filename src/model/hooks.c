@@ -173,6 +173,32 @@ uint64_t object_map_bytes(const struct bpf_object *obj)
 	return sum;
 }
 
+void losses_fill(struct losses *out, struct lost *v, const char *const text[][2], const uint64_t *lost, unsigned int n,
+		 uint64_t malformed, const struct bpf_object *obj)
+{
+	uint64_t ns, runs, missed;
+
+	object_time(obj, &ns, &runs, &missed);
+	for (unsigned int i = 0; i < n; i++)
+		v[i] = (struct lost){ text[i][0], text[i][1], lost[i] };
+	v[n] = (struct lost){ "records", "malformed", malformed };
+	v[n + 1] = (struct lost){ "events", "the kernel skipped a program that was running already", missed };
+	*out = (struct losses){ .n = n + LOSSES_MORE, .v = v };
+	for (unsigned int i = 0; i < out->n; i++)
+		out->total += v[i].n;
+}
+
+void cost_fill(struct cost *out, const struct bpf_object *obj, uint64_t ops, const unseen_t *unseen)
+{
+	uint64_t missed;
+
+	out->bpf_known = object_time(obj, &out->bpf_ns, &out->bpf_runs, &missed);
+	out->map_bytes = object_map_bytes(obj);
+	out->ops = ops;
+	out->nunseen = unseen->n;
+	out->unseen = unseen->v;
+}
+
 bool pidns_own(uint64_t *dev, uint64_t *ino)
 {
 	enum { FIRST = 0xeffffffc }; /* PROC_PID_INIT_INO, include/linux/proc_ns.h */

@@ -45,6 +45,14 @@ void links_destroy(links_t *links);
 bool object_time(const struct bpf_object *obj, uint64_t *ns, uint64_t *runs, uint64_t *missed);
 uint64_t object_map_bytes(const struct bpf_object *obj);
 
+/* A source's losses: its own n counters, each with what and why, then malformed records and events that the kernel
+ * skipped. v: room for n + LOSSES_MORE, what out points to. */
+enum { LOSSES_MORE = 2 };
+void losses_fill(struct losses *out, struct lost *v, const char *const text[][2], const uint64_t *lost, unsigned int n,
+		 uint64_t malformed, const struct bpf_object *obj);
+/* The part of the cost that a source knows. */
+void cost_fill(struct cost *out, const struct bpf_object *obj, uint64_t ops, const unseen_t *unseen);
+
 /* Is spoor in a PID namespace other than the first? Then it knows processes, itself too, by other numbers than the
  * kernel's tracepoints give. */
 bool pidns_own(uint64_t *dev, uint64_t *ino);

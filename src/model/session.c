@@ -1,20 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later OR GPL-2.0 */
 #include <errno.h>
 #include <sys/resource.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "model/session.h"
 
 /* Records wait in the kernel at most this long, unless the ring fills: live output follows at this pace. */
 enum { POLL_MS = 100 };
-
-uint64_t clock_monotonic(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 /* Calls one function of each sink that has it; the first failure is the result. */
 #define EACH_SINK(s, fn, ...)                                                                \

@@ -29,6 +29,4 @@ struct session {
 /* 0, -EPIPE when the reader of the output went away, or -errno (logged by the source, else by the caller). */
 int session_run(struct session *s);
 
-uint64_t clock_monotonic(void); /* ns */
-
 #endif

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later OR GPL-2.0 */
 /* `spoor io` as a source: open, poll, finish, summary, close. */
 #include <bpf/bpf.h>
-#include <bpf/libbpf.h>
 #include <errno.h>
-#include <time.h>
 
 #include "base/log.h"
 #include "model/names.h"
@@ -12,8 +10,6 @@
 #include "path/io/io_source.h"
 
 struct kept { size_t size; struct io_rec_op rec; };
-
-enum { POLL_MOST = 100000000, POLL_CUT = -ECANCELED }; /* ns that a poll delivers records; ended by that */
 
 static unsigned int stack_fetch(void *ctx, uint64_t id, uint64_t *addr, unsigned int max)
 {
@@ -125,29 +121,18 @@ static int top_deliver(struct io_state *st)
 	return err;
 }
 
-static uint64_t clock_ns(void)
+static int on_record(void *self, const void *data, size_t size)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-/* Records may come faster than they can be written, so that the ring is never empty: libbpf would go on for ever. */
-static int on_record(void *ctx, void *data, size_t size)
-{
-	struct io_state *st = ctx;
+	struct io_state *st = self;
 	const struct io_rec_op *rec = data;
 
-	if (st->feed_err || size < 4)
-		return st->feed_err;
+	if (size < 4)
+		return 0;
 	if (rec->type == IO_REC_PATH)
 		io_decode_path(st, data, size);
 	else if (rec->type == IO_REC_OP)
-		st->feed_err = st->opts.top ? top_keep(st, rec, size) : deliver(st, rec, size);
-	if (!st->feed_err && st->poll_end && !(++st->polled % 16) && clock_ns() >= st->poll_end)
-		st->feed_err = POLL_CUT;
-	return st->feed_err;
+		return st->opts.top ? top_keep(st, rec, size) : deliver(st, rec, size);
+	return 0;
 }
 
 /* ---- the source ---- */
@@ -158,7 +143,7 @@ static void io_close(void *self)
 
 	if (!st)
 		return;
-	ring_buffer__free(st->ring);
+	records_close(&st->records);
 	io_unload(st);
 	io_rows_free(st->rows);
 	io_decoder_free(st->decoder);
@@ -182,14 +167,16 @@ static int io_open(void **self, const void *opts, struct probe *probe)
 	err = io_load(st, probe);
 	if (err)
 		goto fail;
+	err = records_open(&st->records, io_map_fd(st, "ring"), on_record, st);
+	if (err)
+		goto fail;
 	err = -ENOMEM;
-	st->ring = ring_buffer__new(io_map_fd(st, "ring"), on_record, st, NULL);
 	st->devs = blockdevs_new("");
 	st->names = names_new();
 	st->stacks = stacks_new(stack_fetch, stack_list, st);
 	st->decoder = io_decoder_new(st);
 	st->rows = io_rows_new(st);
-	if (!st->ring || !st->devs || !st->names || !st->stacks || !st->decoder || !st->rows)
+	if (!st->devs || !st->names || !st->stacks || !st->decoder || !st->rows)
 		goto fail;
 	*self = st;
 	return 0;
@@ -203,26 +190,19 @@ static void io_start(void *self)
 	io_ready(self, true);
 }
 
-/* most: ns after the wait; 0: until the ring is empty. */
-static int records_read(struct io_state *st, int timeout_ms, uint64_t most, const struct feed *feed)
+static int io_read(struct io_state *st, int timeout_ms, bool all, const struct feed *feed)
 {
-	int n;
+	int err;
 
 	st->feed = feed;
-	st->feed_err = 0;
-	st->poll_end = most ? clock_ns() + (uint64_t)timeout_ms * 1000000u + most : 0;
-	n = ring_buffer__poll(st->ring, timeout_ms);
-	if (n >= 0)
-		n = ring_buffer__consume(st->ring); /* what came without a wake-up */
+	err = records_read(&st->records, timeout_ms, all);
 	st->feed = NULL;
-	if (st->feed_err)
-		return st->feed_err == POLL_CUT ? 0 : st->feed_err;
-	return n < 0 && n != -EINTR ? n : 0;
+	return err;
 }
 
 static int io_poll(void *self, int timeout_ms, const struct feed *feed)
 {
-	return records_read(self, timeout_ms, POLL_MOST, feed);
+	return io_read(self, timeout_ms, false, feed);
 }
 
 static int io_finish(void *self, const struct feed *feed)
@@ -232,7 +212,7 @@ static int io_finish(void *self, const struct feed *feed)
 
 	io_ready(st, false);
 	io_sweep(st);
-	err = records_read(st, 0, 0, feed);
+	err = io_read(st, 0, true, feed);
 	if (err)
 		return err;
 	st->feed = feed;
@@ -264,33 +244,18 @@ static int io_losses(void *self, struct losses *out)
 		[LOSS_SWITCH] = { "task switches", "not shown by the kernel; the time until the next event counts as unknown" },
 	};
 	struct io_state *st = self;
-	uint64_t lost[LOSS_N], ns, runs, missed;
+	uint64_t lost[LOSS_N];
 
 	io_lost_read(st, lost);
-	memset(out, 0, sizeof(*out));
-	for (int i = 0; i < LOSS_N; i++) {
-		st->lost[i] = (struct lost){ text[i][0], text[i][1], lost[i] };
-		out->total += lost[i];
-	}
-	st->lost[LOSS_N] = (struct lost){ "records", "malformed", st->malformed };
-	object_time(io_object(st), &ns, &runs, &missed);
-	st->lost[LOSS_N + 1] = (struct lost){ "events", "the kernel skipped a program that was running already", missed };
-	out->total += st->malformed + missed;
-	out->n = LOSS_N + 2;
-	out->v = st->lost;
+	losses_fill(out, st->lost, text, lost, LOSS_N, st->malformed, io_object(st));
 	return 0;
 }
 
 static void io_cost(void *self, struct cost *out)
 {
-	struct io_state *st = self;
-	uint64_t missed;
+	const struct io_state *st = self;
 
-	out->bpf_known = object_time(io_object(st), &out->bpf_ns, &out->bpf_runs, &missed);
-	out->map_bytes = object_map_bytes(io_object(st));
-	out->ops = st->ops;
-	out->nunseen = st->unseen.n;
-	out->unseen = st->unseen.v;
+	cost_fill(out, io_object(st), st->ops, &st->unseen);
 }
 
 const struct source io_source = {

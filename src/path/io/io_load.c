@@ -5,7 +5,6 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <time.h>
 #include <unistd.h>
 
 typedef uint8_t u8;
@@ -13,6 +12,7 @@ typedef uint32_t u32;
 typedef int32_t s32;
 typedef uint64_t u64;
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "kernel/symbols.h"
 #include "path/io/io_priv.h"
@@ -356,10 +356,7 @@ void io_unload(struct io_state *st)
 
 void io_ready(struct io_state *st, bool on)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	st->skel->bss->ready_at = now.tv_sec * 1000000000ull + now.tv_nsec;
+	st->skel->bss->ready_at = clock_monotonic();
 	__atomic_store_n(&st->skel->bss->ready, on, __ATOMIC_RELEASE);
 }
 

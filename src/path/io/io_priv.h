@@ -11,6 +11,7 @@
 #include "kernel/blockdev.h"
 #include "kernel/probe.h"
 #include "model/hooks.h"
+#include "model/records.h"
 #include "model/source.h"
 #include "model/stacks.h"
 #include "path/io/io.h"
@@ -18,25 +19,21 @@
 
 struct io_bpf;
 struct kept;
-struct ring_buffer;
 
 struct io_state {
 	struct io_opts opts;
 	struct io_bpf *skel;
 	links_t links;
-	struct ring_buffer *ring;
+	struct records records;
 	struct blockdevs *devs;
 	struct stacks *stacks;
 	struct names *names;              /* files, processes, cgroups */
 	const struct feed *feed;          /* during a poll */
-	int feed_err;
-	uint64_t poll_end;                /* of the poll under way; 0: none */
-	unsigned int polled;              /* records so far */
 	unseen_t unseen;
 	struct io_decoder *decoder;
 	struct io_rows *rows;
 	VEC(struct kept *) top;           /* min-heap by wall */
-	struct lost lost[LOSS_N + 2];
+	struct lost lost[LOSS_N + LOSSES_MORE];
 	uint64_t malformed;
 	uint64_t ops;                     /* counted at the last summary */
 	bool error_is_status;

@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later OR GPL-2.0 */
 /* `spoor sched` as a source: open, poll, finish, summary, close. */
-#include <bpf/libbpf.h>
 #include <errno.h>
 
 #include "base/log.h"
 #include "path/sched/sched_priv.h"
 #include "path/sched/sched_source.h"
-
-enum { POLL_MOST = 1000, POLL_CUT = -ECANCELED }; /* records that a poll delivers; ended by that */
 
 static int deliver(struct sched_state *st, struct sched_rec *rec)
 {
@@ -64,23 +61,17 @@ static int top_deliver(struct sched_state *st)
 	return err;
 }
 
-/* Delays may come faster than they can be written, so that the ring is never empty: libbpf would go on for ever. */
-static int on_record(void *ctx, void *data, size_t size)
+static int on_record(void *self, const void *data, size_t size)
 {
-	struct sched_state *st = ctx;
+	struct sched_state *st = self;
 	struct sched_rec rec;
 
-	if (st->feed_err)
-		return st->feed_err;
 	if (sched_record_check(data, size)) {
 		st->malformed++;
 		return 0;
 	}
 	memcpy(&rec, data, sizeof(rec));
-	st->feed_err = st->opts.top ? top_keep(st, &rec) : deliver(st, &rec);
-	if (!st->feed_err && st->poll_most && ++st->polled == st->poll_most)
-		st->feed_err = POLL_CUT;
-	return st->feed_err;
+	return st->opts.top ? top_keep(st, &rec) : deliver(st, &rec);
 }
 
 static void sched_close(void *self)
@@ -89,7 +80,7 @@ static void sched_close(void *self)
 
 	if (!st)
 		return;
-	ring_buffer__free(st->ring);
+	records_close(&st->records);
 	sched_unload(st);
 	sched_sums_free(st->sums);
 	names_free(st->names);
@@ -111,10 +102,12 @@ static int sched_open(void **self, const void *opts, struct probe *probe)
 	err = sched_load(st, probe);
 	if (err)
 		goto fail;
+	err = records_open(&st->records, sched_map_fd(st, "ring"), on_record, st);
+	if (err)
+		goto fail;
 	err = -ENOMEM;
-	st->ring = ring_buffer__new(sched_map_fd(st, "ring"), on_record, st, NULL);
 	st->sums = sched_sums_new(st);
-	if (!st->ring || !st->sums)
+	if (!st->sums)
 		goto fail;
 	*self = st;
 	return 0;
@@ -134,27 +127,19 @@ static void sched_start(void *self)
 		log_warn("cannot read the clocks of the CPUs: %s", strerror(-err));
 }
 
-/* most: records; 0: until the ring is empty. */
-static int records_read(struct sched_state *st, int timeout_ms, unsigned int most, const struct feed *feed)
+static int sched_read(struct sched_state *st, int timeout_ms, bool all, const struct feed *feed)
 {
-	int n;
+	int err;
 
 	st->feed = feed;
-	st->feed_err = 0;
-	st->poll_most = most;
-	st->polled = 0;
-	n = ring_buffer__poll(st->ring, timeout_ms);
-	if (n >= 0)
-		n = ring_buffer__consume(st->ring); /* what came without a wake-up */
+	err = records_read(&st->records, timeout_ms, all);
 	st->feed = NULL;
-	if (st->feed_err)
-		return st->feed_err == POLL_CUT ? 0 : st->feed_err;
-	return n < 0 && n != -EINTR ? n : 0;
+	return err;
 }
 
 static int sched_poll(void *self, int timeout_ms, const struct feed *feed)
 {
-	return records_read(self, timeout_ms, POLL_MOST, feed);
+	return sched_read(self, timeout_ms, false, feed);
 }
 
 static int sched_finish(void *self, const struct feed *feed)
@@ -163,7 +148,7 @@ static int sched_finish(void *self, const struct feed *feed)
 	int err;
 
 	sched_ready(st, false);
-	err = records_read(st, 0, 0, feed);
+	err = sched_read(st, 0, true, feed);
 	if (err)
 		return err;
 	st->feed = feed;
@@ -190,30 +175,18 @@ static int sched_losses(void *self, struct losses *out)
 		[SCHED_LOST_PAIR] = { "preemptions", "more pairs than the table holds" },
 	};
 	struct sched_state *st = self;
-	uint64_t lost[SCHED_LOST_N], ns, runs, missed;
+	uint64_t lost[SCHED_LOST_N];
 
 	sched_lost_read(st, lost);
-	object_time(sched_object(st), &ns, &runs, &missed);
-	*out = (struct losses){ .n = SCHED_LOST_N + 2, .v = st->lost };
-	for (int i = 0; i < SCHED_LOST_N; i++)
-		st->lost[i] = (struct lost){ text[i][0], text[i][1], lost[i] };
-	st->lost[SCHED_LOST_N] = (struct lost){ "records", "malformed", st->malformed };
-	st->lost[SCHED_LOST_N + 1] = (struct lost){ "events", "the kernel skipped a program that was running already", missed };
-	for (unsigned int i = 0; i < out->n; i++)
-		out->total += st->lost[i].n;
+	losses_fill(out, st->lost, text, lost, SCHED_LOST_N, st->malformed, sched_object(st));
 	return 0;
 }
 
 static void sched_cost(void *self, struct cost *out)
 {
-	struct sched_state *st = self;
-	uint64_t missed;
+	const struct sched_state *st = self;
 
-	out->bpf_known = object_time(sched_object(st), &out->bpf_ns, &out->bpf_runs, &missed);
-	out->map_bytes = object_map_bytes(sched_object(st));
-	out->ops = st->delays;
-	out->nunseen = st->unseen.n;
-	out->unseen = st->unseen.v;
+	cost_fill(out, sched_object(st), st->delays, &st->unseen);
 }
 
 const struct source sched_source = {

@@ -4,7 +4,6 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <sched.h>
-#include <time.h>
 #include <unistd.h>
 
 typedef uint8_t u8;
@@ -12,6 +11,7 @@ typedef uint32_t u32;
 typedef int32_t s32;
 typedef uint64_t u64;
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "kernel/cgroup.h"
 #include "path/sched/sched_priv.h"
@@ -41,14 +41,6 @@ static const struct hook hooks[] = {
 #endif
 };
 enum { HOOKS = sizeof(hooks) / sizeof(hooks[0]) };
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 static void set_filters(struct sched_state *st)
 {
@@ -178,7 +170,7 @@ int sched_load(struct sched_state *st, struct probe *probe)
 	if (err)
 		return err;
 	st->skel->rodata->has_prev_state = probe_tracepoint_args(probe, "sched_switch") >= 4;
-	st->skel->rodata->epoch = st->epoch = now_ns();
+	st->skel->rodata->epoch = st->epoch = clock_monotonic();
 	set_filters(st);
 	set_sizes(st);
 	probe_btf_drop(probe);

@@ -10,11 +10,11 @@
 #include "base/vec.h"
 #include "model/hooks.h"
 #include "model/names.h"
+#include "model/records.h"
 #include "model/source.h"
 #include "path/sched/sched.h"
 #include "path/sched/sched_opts.h"
 
-struct ring_buffer;
 struct sched_bpf;
 struct sched_sums;
 
@@ -23,16 +23,14 @@ struct sched_state {
 	struct sched_bpf *skel;
 	links_t links;
 	unseen_t unseen;
-	struct ring_buffer *ring;
+	struct records records;
 	struct names *names;
 	const struct feed *feed;          /* during a poll */
-	int feed_err;
-	unsigned int poll_most, polled;   /* records of the poll under way; 0: all */
 	struct sched_sums *sums;
 	uint64_t epoch;                   /* when the clocks of the CPUs began */
 	unsigned int nrows;               /* entries of the map of rows */
 	VEC(struct sched_rec) top;        /* the longest so far, in no order */
-	struct lost lost[SCHED_LOST_N + 2];
+	struct lost lost[SCHED_LOST_N + LOSSES_MORE];
 	uint64_t malformed;
 	uint64_t delays;                  /* counted at the last summary */
 };

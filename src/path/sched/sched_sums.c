@@ -3,9 +3,9 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "path/sched/sched_priv.h"
 
 /* As struct cpu_irq in task.bpf.h begins. */
@@ -175,13 +175,11 @@ static void clock_extend(__u64 part[MODE_N], const struct sched_cpu *c, const st
 
 static int clocks_read(struct sched_sums *s, struct clocks *to)
 {
-	struct timespec t;
 	int err = clocks_fetch(s);
 
 	if (err)
 		return err;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	to->t = (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec; /* after every `last` */
+	to->t = clock_monotonic(); /* after every `last` */
 	for (unsigned int c = 0; c < s->ncpus; c++) {
 		uint64_t last = s->percpu[c].last ? s->percpu[c].last : s->st->epoch;
 
