@@ -6,16 +6,11 @@
 #include "kernel.h"
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_core_read.h>
+#include "wire.h"
 
 enum { FILTER_DEVS = 16, FILTER_CGROUP_DEPTH = 16, FILTER_DIR_DEPTH = 24, PIDNS_DEPTH = 8 };
 
-const volatile bool filter_tgid, filter_tid, filter_comm, filter_cgroup;
-const volatile u32 self_tgid;            /* spoor itself is never traced */
-/* The PID namespace of self_tgid and of the ids asked for; 0: the first, where ids are the kernel's own. */
-const volatile u64 pidns_dev, pidns_ino;
-const volatile u64 comm_want[2];
-const volatile u64 cgroup_want;          /* kernfs id */
-const volatile s32 cgroup_subsys = -1;   /* index into css_set.subsys for a v1 hierarchy, -1: v2 */
+const volatile struct task_filter filter = { .cgroup_subsys = -1 };
 const volatile u32 ndevs_want;
 const volatile u32 devs_want[FILTER_DEVS];
 const volatile u64 file_want_ino;
@@ -51,13 +46,13 @@ static __always_inline bool ids_own(u32 *tid, u32 *tgid)
 	struct bpf_pidns_info ns;
 	u64 id;
 
-	if (!pidns_ino) {
+	if (!filter.pidns_ino) {
 		id = bpf_get_current_pid_tgid();
 		*tid = id;
 		*tgid = id >> 32;
 		return true;
 	}
-	if (bpf_get_ns_current_pid_tgid(pidns_dev, pidns_ino, &ns, sizeof(ns)))
+	if (bpf_get_ns_current_pid_tgid(filter.pidns_dev, filter.pidns_ino, &ns, sizeof(ns)))
 		return false;
 	*tid = ns.pid;
 	*tgid = ns.tgid;
@@ -72,7 +67,7 @@ static __always_inline bool is_followed(u32 kernel_tgid)
 
 	if (bpf_map_lookup_elem(&follow, &kernel_tgid))
 		return true;
-	if (!pidns_ino || !ids_own(&tid, &tgid) || !bpf_map_lookup_elem(&follow_ns, &tgid))
+	if (!filter.pidns_ino || !ids_own(&tid, &tgid) || !bpf_map_lookup_elem(&follow_ns, &tgid))
 		return false;
 	bpf_map_update_elem(&follow, &kernel_tgid, &one, BPF_ANY);
 	return true;
@@ -83,7 +78,7 @@ static __always_inline void follow_end(u32 kernel_tgid)
 	u32 tid, tgid;
 
 	bpf_map_delete_elem(&follow, &kernel_tgid);
-	if (pidns_ino && ids_own(&tid, &tgid))
+	if (filter.pidns_ino && ids_own(&tid, &tgid))
 		bpf_map_delete_elem(&follow_ns, &tgid);
 }
 
@@ -94,15 +89,15 @@ static __always_inline bool filter_cgroup_ok(struct task_struct *t)
 	struct cgroup *c = NULL;
 	u64 id;
 
-	if (cgroup_subsys < 0)
+	if (filter.cgroup_subsys < 0)
 		c = BPF_CORE_READ(set, dfl_cgrp);
 	else {
-		bpf_core_read(&css, sizeof(css), &set->subsys[cgroup_subsys & 15]);
+		bpf_core_read(&css, sizeof(css), &set->subsys[filter.cgroup_subsys & 15]);
 		c = BPF_CORE_READ(css, cgroup);
 	}
 	for (int i = 0; i < FILTER_CGROUP_DEPTH && c; i++) {
 		id = BPF_CORE_READ(c, kn, id);
-		if (id == cgroup_want)
+		if (id == filter.cgroup)
 			return true;
 		css = BPF_CORE_READ(c, self.parent);
 		c = css ? BPF_CORE_READ(css, cgroup) : NULL;
@@ -116,19 +111,19 @@ static __always_inline bool filter_task(struct task_struct *t)
 	u32 tgid = 0, tid = 0;
 	bool own = ids_own(&tid, &tgid);
 
-	if (own && tgid == self_tgid)
+	if (own && tgid == filter.self_tgid)
 		return false;
-	if (filter_tgid && !is_followed(bpf_get_current_pid_tgid() >> 32))
+	if (filter.by_tgid && !is_followed(bpf_get_current_pid_tgid() >> 32))
 		return false;
-	if (filter_tid && (!own || !bpf_map_lookup_elem(&follow_tid, &tid)))
+	if (filter.by_tid && (!own || !bpf_map_lookup_elem(&follow_tid, &tid)))
 		return false;
-	if (filter_comm) {
+	if (filter.by_comm) {
 		u64 comm[2];
 		bpf_get_current_comm(comm, sizeof(comm));
-		if (comm[0] != comm_want[0] || comm[1] != comm_want[1])
+		if (comm[0] != filter.comm[0] || comm[1] != filter.comm[1])
 			return false;
 	}
-	if (filter_cgroup && !filter_cgroup_ok(t))
+	if (filter.by_cgroup && !filter_cgroup_ok(t))
 		return false;
 	return true;
 }
@@ -141,7 +136,7 @@ static __always_inline u32 pidns_number(struct pid *pid)
 
 	for (u32 i = 0; i < PIDNS_DEPTH && i <= level; i++) {
 		bpf_core_read(&u, sizeof(u), &pid->numbers[i]);
-		if (BPF_CORE_READ(u.ns, ns.inum) == pidns_ino)
+		if (BPF_CORE_READ(u.ns, ns.inum) == filter.pidns_ino)
 			return u.nr;
 	}
 	return 0;
@@ -152,26 +147,26 @@ static __always_inline bool filter_other(struct task_struct *t)
 {
 	u32 tgid = t->tgid, tid = t->pid, ns_tgid = tgid;
 
-	if (pidns_ino) {
+	if (filter.pidns_ino) {
 		u8 one = 1;
 		tid = pidns_number(t->thread_pid);
 		ns_tgid = pidns_number(BPF_CORE_READ(t, signal, pids[PIDTYPE_TGID]));
-		if (filter_tgid && bpf_map_lookup_elem(&follow_ns, &ns_tgid))
+		if (filter.by_tgid && bpf_map_lookup_elem(&follow_ns, &ns_tgid))
 			bpf_map_update_elem(&follow, &tgid, &one, BPF_ANY);
 	}
-	if (ns_tgid == self_tgid)
+	if (ns_tgid == filter.self_tgid)
 		return false;
-	if (filter_tgid && !bpf_map_lookup_elem(&follow, &tgid))
+	if (filter.by_tgid && !bpf_map_lookup_elem(&follow, &tgid))
 		return false;
-	if (filter_tid && !bpf_map_lookup_elem(&follow_tid, &tid))
+	if (filter.by_tid && !bpf_map_lookup_elem(&follow_tid, &tid))
 		return false;
-	if (filter_comm) {
+	if (filter.by_comm) {
 		u64 comm[2] = {};
 		bpf_probe_read_kernel(comm, sizeof(comm), t->comm);
-		if (comm[0] != comm_want[0] || comm[1] != comm_want[1])
+		if (comm[0] != filter.comm[0] || comm[1] != filter.comm[1])
 			return false;
 	}
-	return !filter_cgroup || filter_cgroup_ok(t);
+	return !filter.by_cgroup || filter_cgroup_ok(t);
 }
 
 /* A followed process' children are followed too. */
@@ -188,14 +183,14 @@ static __always_inline int follow_fork(struct task_struct *parent, struct task_s
 /* The running thread ends; the number may go to another process when it was the last. */
 static __always_inline int follow_exit(struct task_struct *t, u32 tgid)
 {
-	if (filter_tgid && !BPF_CORE_READ(t, signal, live.counter))
+	if (filter.by_tgid && !BPF_CORE_READ(t, signal, live.counter))
 		follow_end(tgid);
 	return 0;
 }
 
 static __always_inline bool filter_any_task(void)
 {
-	return filter_tgid || filter_tid || filter_comm || filter_cgroup;
+	return filter.by_tgid || filter.by_tid || filter.by_comm || filter.by_cgroup;
 }
 
 static __always_inline bool filter_dev(u32 dev)

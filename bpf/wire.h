@@ -9,4 +9,16 @@ enum task_part { TP_CPU, TP_IRQ, TP_SOFTIRQ, TP_PREEMPTED, TP_WOKEN, TP_WAIT, TP
 /* Buckets of a histogram: HIST_N of the model. */
 enum { WIRE_HIST_N = 320 };
 
+/* Whose events are traced; all that is not wanted is dead code once a program is loaded. */
+struct task_filter {
+	__u64 comm[2];             /* the name, padded with zeros */
+	__u64 cgroup;              /* kernfs id */
+	/* The PID namespace of self_tgid and of the ids asked for; 0: the first, where ids are the kernel's own. */
+	__u64 pidns_dev, pidns_ino;
+	__u32 self_tgid;           /* spoor itself is never traced */
+	__s32 cgroup_subsys;       /* index into css_set.subsys for a v1 hierarchy, -1: v2 */
+	__u8 by_tgid, by_tid, by_comm, by_cgroup;
+	__u32 pad;
+};
+
 #endif

@@ -111,13 +111,14 @@ static int number_set(const struct opt *o, uint64_t *field, const char *value, s
 		return opts_fail(p, "--%s: '%.60s' is too large", o->name, value);
 	if (err)
 		return opts_fail(p, "--%s: '%.60s' is not %s", o->name, value, like[o->type]);
+	if (!*field)
+		return opts_fail(p, "--%s must be %s", o->name, o->type == OPT_U64 ? "at least 1" :
+				 o->type == OPT_DURATION ? "longer than 0" : "larger than 0");
 	return 0;
 }
 
-static int opt_set(const struct opt_command *c, const struct opt *o, const char *value, void *to,
-		   struct opts_parsed *p)
+static int opt_set(const struct opt *o, const char *value, void *to, struct opts_parsed *p)
 {
-	p->seen |= 1ull << (o - c->opts);
 	if (o->type == OPT_FLAG) {
 		*(bool *)opt_field(o, to) = true;
 		return 0;
@@ -172,11 +173,11 @@ static int long_parse(const struct opt_command *c, int argc, char **argv, int *i
 	if (!o->name)
 		return long_unknown(c, name, len, p);
 	if (o->type == OPT_FLAG)
-		return name[len] ? opts_fail(p, "--%s takes no value", o->name) : opt_set(c, o, NULL, to, p);
+		return name[len] ? opts_fail(p, "--%s takes no value", o->name) : opt_set(o, NULL, to, p);
 	value = name[len] ? name + len + 1 : value_next(argc, argv, i);
 	if (!value)
 		return opts_fail(p, "--%s needs a value: --%s %s", o->name, o->name, o->arg);
-	return opt_set(c, o, value, to, p);
+	return opt_set(o, value, to, p);
 }
 
 /* "-qv", "-p123", "-p 123", "-qp123" */
@@ -201,7 +202,7 @@ static int short_parse(const struct opt_command *c, int argc, char **argv, int *
 			if (value[0] == '=' && value == at + 1)
 				value++;
 		}
-		err = opt_set(c, o, value, to, p);
+		err = opt_set(o, value, to, p);
 		if (err || o->type != OPT_FLAG)
 			return err;
 	}
@@ -245,14 +246,6 @@ void opts_free(const struct opt_command *c, void *to)
 			free(list->item.v[i]);
 		vec_free(&list->item);
 	}
-}
-
-bool opts_seen(const struct opt_command *c, const struct opts_parsed *parsed, size_t off)
-{
-	for (const struct opt *o = c->opts; o->name; o++)
-		if (o->off == off)
-			return parsed->seen & 1ull << (o - c->opts);
-	return false;
 }
 
 /* --- what is made from the table --- */

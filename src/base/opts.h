@@ -17,7 +17,7 @@ enum opt_type {
 	OPT_FLAG,     /* bool */
 	OPT_STRING,   /* const char *, into argv */
 	OPT_LIST,     /* struct opt_list: given again or separated by commas */
-	OPT_U64,      /* uint64_t */
+	OPT_U64,      /* uint64_t; 0 stands for "not given" here and below, and is refused as a value */
 	OPT_DURATION, /* uint64_t, ns */
 	OPT_SIZE,     /* uint64_t, bytes */
 };
@@ -47,19 +47,15 @@ enum opt_result { OPTS_OK, OPTS_HELP, OPTS_HELP_MAN }; /* the last two: --help, 
 enum { OPTS_MESSAGE = 256 };
 
 struct opts_parsed {
-	uint64_t seen;        /* bit n: entry n of the table was given */
 	int rest;             /* index in argv of what follows "--", argc when nothing does */
 	bool dashes;          /* there was a "--" */
 	char message[OPTS_MESSAGE]; /* what is wrong, one line, "" */
 };
 
 /* argv[0] is the command's name and skipped. Fields not given keep their value. An enum opt_result, -EINVAL with
- * a message, or -ENOMEM. At most 64 entries in a table. Free with opts_free in every case. */
+ * a message, or -ENOMEM. Free with opts_free in every case. */
 int opts_parse(const struct opt_command *c, int argc, char **argv, void *to, struct opts_parsed *parsed);
 void opts_free(const struct opt_command *c, void *to); /* lists */
-
-/* Was this field's option given? */
-bool opts_seen(const struct opt_command *c, const struct opts_parsed *parsed, size_t off);
 
 void opts_help(const struct opt_command *c, FILE *out, unsigned int width);
 void opts_man(const struct opt_command *c, FILE *out);   /* mdoc: the section OPTIONS */

@@ -39,6 +39,22 @@ int cmd_fail(char message[CMD_MESSAGE], int err, const char *fmt, ...)
 	return err;
 }
 
+int cmd_parse(const struct opt_command *c, int argc, char **argv, void *to, char ***command, char message[CMD_MESSAGE])
+{
+	struct opts_parsed p;
+	int err = opts_parse(c, argc, argv, to, &p);
+
+	message[0] = '\0';
+	if (err)
+		return err > 0 ? err : cmd_fail(message, err, "%s", err == -ENOMEM ? "out of memory" : p.message);
+	if (p.dashes && p.rest == argc)
+		return cmd_fail(message, -EINVAL, "nothing after --: give the command to run");
+	if (p.dashes && !argv[p.rest][0])
+		return cmd_fail(message, -EINVAL, "the command after -- has an empty name");
+	*command = p.dashes ? argv + p.rest : NULL;
+	return 0;
+}
+
 int cmd_options_end(const struct opt_command *c, int result, const char *message)
 {
 	if (result == OPTS_HELP)

@@ -30,6 +30,10 @@ int cmd_fail(char message[CMD_MESSAGE], int err, const char *fmt, ...) __attribu
 /* "spoor: ..." on stderr. */
 void cmd_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/* The options, and the command after "--": NULL-terminated, within argv; NULL when there is none. As opts_parse, with a
+ * message when it is negative. */
+int cmd_parse(const struct opt_command *c, int argc, char **argv, void *to, char ***command, char message[CMD_MESSAGE]);
+
 /* Ends a command whose options did not ask for a run: prints help (OPTS_HELP), the man page's options
  * (OPTS_HELP_MAN), or message with a pointer to --help. Returns the exit status. */
 int cmd_options_end(const struct opt_command *c, int result, const char *message);

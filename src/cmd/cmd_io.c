@@ -40,8 +40,8 @@ static int io_run(struct io_cmdline *c, uint64_t t0)
 		return 1;
 	if (c->command) {
 		pid = (uint32_t)run.child.pid;
-		o.pids = &pid;
-		o.npids = 1;
+		o.tasks.pids = &pid;
+		o.tasks.npids = 1;
 	}
 	run.session.out[0].sink = c->json ? &sink_json : c->each ? &sink_line : &sink_tree;
 	run.session.out[1].sink = c->json ? NULL : &sink_table;

@@ -28,8 +28,8 @@ static int sched_run(struct sched_cmdline *c, uint64_t t0)
 		return 1;
 	if (c->command) {
 		pid = (uint32_t)run.child.pid;
-		o.pids = &pid;
-		o.npids = 1;
+		o.tasks.pids = &pid;
+		o.tasks.npids = 1;
 	}
 	run.session.out[0].sink = c->json ? &sink_json : &sink_tree;
 	run.session.out[1].sink = c->json ? NULL : &sink_table;

@@ -83,13 +83,16 @@ void filters_free(struct filters *f)
 	vec_free(&f->tids);
 }
 
-int filters_resolve(struct filters *f, char message[CMD_MESSAGE])
+int filters_resolve(struct filters *f, struct task_opts *o, char message[CMD_MESSAGE])
 {
 	char text[CGROUP_MESSAGE];
 	struct cgroups *all;
 	struct cgroup one;
 	int err;
 
+	*o = (struct task_opts){
+		.pids = f->pids.v, .npids = f->pids.n, .tids = f->tids.v, .ntids = f->tids.n, .comm = f->comm,
+	};
 	if (!f->cgroup && !f->container)
 		return 0;
 	all = cgroups_new("");
@@ -103,7 +106,8 @@ int filters_resolve(struct filters *f, char message[CMD_MESSAGE])
 	if (!strncmp(one.controller, "name=", 5))
 		return cmd_fail(message, -EINVAL, "--cgroup: the hierarchy %s has no controller, so the kernel does not "
 			       "tell its groups apart; use another hierarchy's path", one.controller);
-	f->cgroup_id = one.id;
+	o->cgroup = one.id;
 	snprintf(f->controller, sizeof(f->controller), "%s", one.version == 1 ? one.controller : "");
+	o->cgroup_controller = f->controller[0] ? f->controller : NULL;
 	return 0;
 }

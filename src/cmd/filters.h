@@ -4,6 +4,7 @@
 #define SPOOR_CMD_FILTERS_H
 
 #include "cmd/cmd.h"
+#include "model/task_filter.h"
 
 struct filters {
 	/* as typed; NULL: not given */
@@ -11,8 +12,7 @@ struct filters {
 	const char *comm, *cgroup, *container;
 
 	VEC(uint32_t) pids, tids; /* by filters_parse */
-	uint64_t cgroup_id;       /* by filters_resolve; 0: any */
-	char controller[32];      /* of its v1 hierarchy; "": v2 */
+	char controller[32];      /* by filters_resolve: of the cgroup's v1 hierarchy; "": v2 */
 };
 
 /* Lines of a table of options; at: where in the structure that it fills in there is a struct filters. */
@@ -29,7 +29,7 @@ struct filters {
 int filters_parse(struct filters *f, bool command, char message[CMD_MESSAGE]);
 void filters_free(struct filters *f);
 
-/* Looks up the cgroup or container. 0 or -errno with a message. */
-int filters_resolve(struct filters *f, char message[CMD_MESSAGE]);
+/* Looks up the cgroup or container. 0, and o is what was asked for, as long as f lasts; or -errno with a message. */
+int filters_resolve(struct filters *f, struct task_opts *o, char message[CMD_MESSAGE]);
 
 #endif

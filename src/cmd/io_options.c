@@ -114,20 +114,8 @@ static int pairs_check(const struct io_cmdline *c, char *message)
 	return 0;
 }
 
-static int values_check(const struct io_cmdline *c, const struct opts_parsed *p, char *message)
+static int values_check(const struct io_cmdline *c, char *message)
 {
-	static const struct { size_t off; const char *text; } positive[] = {
-		{ AT(slower), "--slower 0 would be every operation; use --each" },
-		{ AT(duration), "--duration must be longer than 0" },
-		{ AT(interval), "--interval must be longer than 0" },
-		{ AT(top), "--top must be at least 1" },
-		{ AT(max_inflight), "--max-inflight must be at least 1" },
-	};
-
-	for (size_t i = 0; i < sizeof(positive) / sizeof(positive[0]); i++)
-		if (opts_seen(&io_command, p, positive[i].off) &&
-		    !*(const uint64_t *)((const char *)c + positive[i].off))
-			return cmd_fail(message, -EINVAL, "%s", positive[i].text);
 	if (c->interval && c->interval < interval_least)
 		return cmd_fail(message, -EINVAL, "--interval must be at least 10ms");
 	if (c->top > TOP_MAX)
@@ -139,25 +127,18 @@ static int values_check(const struct io_cmdline *c, const struct opts_parsed *p,
 
 int io_cmdline_parse(int argc, char **argv, struct io_cmdline *c, char message[CMD_MESSAGE])
 {
-	struct opts_parsed p;
 	int err;
 
 	*c = (struct io_cmdline){ 0 };
-	message[0] = '\0';
-	err = opts_parse(&io_command, argc, argv, c, &p);
+	err = cmd_parse(&io_command, argc, argv, c, &c->command, message);
 	if (err)
-		return err > 0 ? err : cmd_fail(message, err, "%s", err == -ENOMEM ? "out of memory" : p.message);
-	if (p.dashes && p.rest == argc)
-		return cmd_fail(message, -EINVAL, "nothing after --: give the command to run");
-	if (p.dashes && !argv[p.rest][0])
-		return cmd_fail(message, -EINVAL, "the command after -- has an empty name");
-	c->command = p.dashes ? argv + p.rest : NULL;
+		return err;
 	c->records = c->slower || c->each || c->top || c->errors || (c->json && !c->interval);
-	err = values_check(c, &p, message);
+	err = values_check(c, message);
 	if (!err)
 		err = pairs_check(c, message);
 	if (!err)
-		err = filters_parse(&c->filter, p.dashes, message);
+		err = filters_parse(&c->filter, c->command, message);
 	return err ? err : kinds_parse(c, message);
 }
 
@@ -299,15 +280,11 @@ int io_cmdline_resolve(struct io_cmdline *c, struct blockdevs *devs, struct io_o
 
 	message[0] = '\0';
 	*o = (struct io_opts){
-		.pids = c->filter.pids.v, .npids = c->filter.pids.n, .tids = c->filter.tids.v, .ntids = c->filter.tids.n,
-		.comm = c->filter.comm,
 		.kinds = c->kinds, .records = c->records, .slower = c->slower, .top = (unsigned int)c->top,
 		.block_only = c->block, .max_inflight = (unsigned int)c->max_inflight, .errors_only = c->errors,
 	};
 	err = devices_resolve(c, devs, o, message);
 	if (!err)
-		err = filters_resolve(&c->filter, message);
-	o->cgroup = c->filter.cgroup_id;
-	o->cgroup_controller = c->filter.controller[0] ? c->filter.controller : NULL;
+		err = filters_resolve(&c->filter, &o->tasks, message);
 	return err ? err : file_resolve(c, o, message);
 }

@@ -39,19 +39,8 @@ const struct opt_command sched_command = {
 	.takes_command = true,
 };
 
-static int values_check(const struct sched_cmdline *c, const struct opts_parsed *p, char *message)
+static int values_check(const struct sched_cmdline *c, char *message)
 {
-	static const struct { size_t off; const char *text; } positive[] = {
-		{ AT(slower), "--slower must be longer than 0" },
-		{ AT(duration), "--duration must be longer than 0" },
-		{ AT(interval), "--interval must be longer than 0" },
-		{ AT(top), "--top must be at least 1" },
-	};
-
-	for (size_t i = 0; i < sizeof(positive) / sizeof(positive[0]); i++)
-		if (opts_seen(&sched_command, p, positive[i].off) &&
-		    !*(const uint64_t *)((const char *)c + positive[i].off))
-			return cmd_fail(message, -EINVAL, "%s", positive[i].text);
 	if (c->interval && c->interval < interval_least)
 		return cmd_fail(message, -EINVAL, "--interval must be at least 10ms");
 	if (c->interval && c->duration && c->interval > c->duration)
@@ -65,21 +54,14 @@ static int values_check(const struct sched_cmdline *c, const struct opts_parsed 
 
 int sched_cmdline_parse(int argc, char **argv, struct sched_cmdline *c, char message[CMD_MESSAGE])
 {
-	struct opts_parsed p;
 	int err;
 
 	*c = (struct sched_cmdline){ 0 };
-	message[0] = '\0';
-	err = opts_parse(&sched_command, argc, argv, c, &p);
+	err = cmd_parse(&sched_command, argc, argv, c, &c->command, message);
 	if (err)
-		return err > 0 ? err : cmd_fail(message, err, "%s", err == -ENOMEM ? "out of memory" : p.message);
-	if (p.dashes && p.rest == argc)
-		return cmd_fail(message, -EINVAL, "nothing after --: give the command to run");
-	if (p.dashes && !argv[p.rest][0])
-		return cmd_fail(message, -EINVAL, "the command after -- has an empty name");
-	c->command = p.dashes ? argv + p.rest : NULL;
-	err = values_check(c, &p, message);
-	return err ? err : filters_parse(&c->filter, p.dashes, message);
+		return err;
+	err = values_check(c, message);
+	return err ? err : filters_parse(&c->filter, c->command, message);
 }
 
 void sched_cmdline_free(struct sched_cmdline *c)
@@ -90,15 +72,9 @@ void sched_cmdline_free(struct sched_cmdline *c)
 
 int sched_cmdline_resolve(struct sched_cmdline *c, struct sched_opts *o, char message[CMD_MESSAGE])
 {
-	int err;
-
 	message[0] = '\0';
-	err = filters_resolve(&c->filter, message);
 	*o = (struct sched_opts){
-		.pids = c->filter.pids.v, .npids = c->filter.pids.n, .tids = c->filter.tids.v, .ntids = c->filter.tids.n,
-		.comm = c->filter.comm, .cgroup = c->filter.cgroup_id,
-		.cgroup_controller = c->filter.controller[0] ? c->filter.controller : NULL,
 		.records = c->slower || c->top, .slower = c->slower, .top = (unsigned int)c->top,
 	};
-	return err;
+	return filters_resolve(&c->filter, &o->tasks, message);
 }

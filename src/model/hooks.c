@@ -199,38 +199,6 @@ void cost_fill(struct cost *out, const struct bpf_object *obj, uint64_t ops, con
 	out->unseen = unseen->v;
 }
 
-bool pidns_own(uint64_t *dev, uint64_t *ino)
-{
-	enum { FIRST = 0xeffffffc }; /* PROC_PID_INIT_INO, include/linux/proc_ns.h */
-	struct stat st;
-
-	if (stat("/proc/self/ns/pid", &st) || st.st_ino == FIRST)
-		return false;
-	*dev = dev_to_kernel(st.st_dev);
-	*ino = st.st_ino;
-	return true;
-}
-
-/* The enumerators are in BTF. */
-int cgroup_subsys_index(struct probe *p, const char *controller)
-{
-	struct btf *btf = probe_btf(p);
-	const struct btf_type *t;
-	const struct btf_enum *e;
-	char want[64];
-	int id;
-
-	snprintf(want, sizeof(want), "%s_cgrp_id", !strcmp(controller, "blkio") ? "io" : controller);
-	id = btf ? btf__find_by_name_kind(btf, "cgroup_subsys_id", BTF_KIND_ENUM) : -1;
-	t = id > 0 ? btf__type_by_id(btf, (unsigned int)id) : NULL;
-	e = t ? btf_enum(t) : NULL;
-	for (int i = 0; t && i < btf_vlen(t); i++)
-		if (!strcmp(btf__name_by_offset(btf, e[i].name_off), want))
-			return e[i].val;
-	log_error("this kernel has no cgroup controller %s", controller);
-	return -ENOENT;
-}
-
 /* From the second half of /proc/loadavg's "running/all". */
 unsigned int threads_count(void)
 {

@@ -53,12 +53,6 @@ void losses_fill(struct losses *out, struct lost *v, const char *const text[][2]
 /* The part of the cost that a source knows. */
 void cost_fill(struct cost *out, const struct bpf_object *obj, uint64_t ops, const unseen_t *unseen);
 
-/* Is spoor in a PID namespace other than the first? Then it knows processes, itself too, by other numbers than the
- * kernel's tracepoints give. */
-bool pidns_own(uint64_t *dev, uint64_t *ino);
-/* Of a v1 controller in css_set.subsys; -ENOENT, logged. */
-int cgroup_subsys_index(struct probe *p, const char *controller);
-
 unsigned int threads_count(void); /* on this machine */
 unsigned int pow2_at_least(unsigned int n);
 

@@ -9,7 +9,7 @@
 
 /* Caches. A file's path is sent once only while it is among the last thousands that the kernel side remembers, so the
  * table is larger than that and in sets, of which the entry not asked for the longest gives way; a lost name shows as "". */
-enum { PATHS = 1 << 15, PATH_WAYS = 8, COMMS = 1 << 10 };
+enum { PATHS = 1 << 15, PATH_WAYS = 8 };
 
 struct named { uint64_t key, used; char *name; };
 
@@ -18,7 +18,6 @@ struct names {
 	struct cgroups *cgroups;
 	struct named paths[PATHS / PATH_WAYS][PATH_WAYS];
 	uint64_t asked;
-	struct named comms[COMMS];
 };
 
 static uint32_t hash(uint64_t key)
@@ -43,8 +42,6 @@ void names_free(struct names *n)
 		return;
 	for (int i = 0; i < PATHS; i++)
 		free(n->paths[i / PATH_WAYS][i % PATH_WAYS].name);
-	for (int i = 0; i < COMMS; i++)
-		free(n->comms[i].name);
 	mounts_free(n->mounts);
 	cgroups_free(n->cgroups);
 	free(n);
@@ -106,25 +103,6 @@ const char *names_path(struct names *n, uint64_t key)
 	const struct named *e = path_entry(n, key);
 
 	return key && e->key == key && e->name ? e->name : "";
-}
-
-/* The name that a process had when it was first asked for; gone processes are "". */
-const char *names_comm(struct names *n, uint32_t pid)
-{
-	struct named *e = &n->comms[hash(pid) & (COMMS - 1)];
-	char path[32], comm[32] = "";
-	FILE *f;
-
-	if (e->name && e->key == pid)
-		return e->name;
-	snprintf(path, sizeof(path), "/proc/%u/comm", pid);
-	f = fopen(path, "re");
-	if (f) {
-		if (fgets(comm, sizeof(comm), f))
-			comm[strcspn(comm, "\n")] = 0;
-		fclose(f);
-	}
-	return named_set(e, pid, comm) ? "" : e->name;
 }
 
 const char *names_cgroup(struct names *n, uint64_t id)

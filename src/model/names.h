@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later OR GPL-2.0 */
-/* Names that come apart from the records: files, processes, cgroups. Bounded caches. Not thread-safe. */
+/* Names that come apart from the records: files, cgroups. Bounded caches. Not thread-safe. */
 #ifndef SPOOR_MODEL_NAMES_H
 #define SPOOR_MODEL_NAMES_H
 
@@ -15,7 +15,6 @@ int names_path_add(struct names *n, uint64_t key, uint32_t dev, const char *path
 
 /* "" when unknown. Each result lasts until the next call of the same function. */
 const char *names_path(struct names *n, uint64_t key);
-const char *names_comm(struct names *n, uint32_t pid);
 const char *names_cgroup(struct names *n, uint64_t id);
 /* Whose ids names_cgroup is given: NULL is v2, the default, else a v1 controller. 0 or -ENOENT. */
 int names_use_cgroups(struct names *n, const char *controller);

@@ -221,7 +221,7 @@ int io_decode(struct io_decoder *d, const struct io_rec_op *rec, size_t size, st
 	op->kind = io_kind_name(rec->kind);
 	op->pid = rec->tgid;
 	op->tid = rec->tid;
-	op->comm = d->comm[0] || d->st->in_pidns ? d->comm : names_comm(d->st->names, rec->tgid);
+	op->comm = d->comm;
 	op->cgroup_id = rec->cgroup;
 	op->cgroup = names_cgroup(d->st->names, rec->cgroup);
 	op->file = names_path(d->st->names, rec->path);

@@ -75,7 +75,7 @@ enum { HOOKS = sizeof(hooks) / sizeof(hooks[0]) };
 
 static bool tasks_filtered(const struct io_opts *o)
 {
-	return o->npids || o->ntids || o->comm || o->cgroup || o->file_ino;
+	return task_opts_any(&o->tasks) || o->file_ino;
 }
 
 /* The summary of --block alone needs no bio: the request says when it was got, and nobody asks whose it is. */
@@ -102,7 +102,7 @@ static unsigned int wanted_mask(const struct io_opts *o)
 		w |= W_KERNEL;
 	if (k & io_kinds_parse("io_uring"))
 		w |= W_URING;
-	if (o->npids)
+	if (o->tasks.npids)
 		w |= W_FOLLOW;
 	if (o->records)
 		w |= W_RECORDS;
@@ -187,21 +187,12 @@ static void set_text(struct io_state *st)
 #endif
 }
 
-static void set_filters(struct io_state *st)
+static void set_wanted(struct io_state *st)
 {
 	struct io_bpf__rodata *ro = st->skel->rodata;
 	const struct io_opts *o = &st->opts;
-	uint64_t pidns_dev, pidns_ino;
 
-	ro->self_tgid = getpid();
-	st->in_pidns = pidns_own(&pidns_dev, &pidns_ino);
-	if (st->in_pidns) {
-		ro->pidns_dev = pidns_dev;
-		ro->pidns_ino = pidns_ino;
-	}
 	ro->page_shift = __builtin_ctzl((unsigned long)sysconf(_SC_PAGESIZE));
-	ro->filter_tgid = o->npids > 0;
-	ro->filter_tid = o->ntids > 0;
 	ro->want_records = o->records;
 	ro->want_slower = o->slower;
 	ro->want_errors_only = o->errors_only;
@@ -210,14 +201,6 @@ static void set_filters(struct io_state *st)
 	ro->want_getrq = o->records;
 	ro->want_links = o->records || tasks_filtered(o) || o->ndevs;
 	ro->kinds_want = o->kinds;
-	if (o->comm) {
-		char comm[16] = "";
-		snprintf(comm, sizeof(comm), "%s", o->comm);
-		memcpy(ro->comm_want, comm, sizeof(comm));
-		ro->filter_comm = true;
-	}
-	ro->filter_cgroup = o->cgroup != 0;
-	ro->cgroup_want = o->cgroup;
 	ro->ndevs_want = o->ndevs < 16 ? o->ndevs : 16;
 	memcpy(ro->devs_want, o->devs, sizeof(ro->devs_want));
 	ro->file_want_ino = o->file_ino;
@@ -278,21 +261,6 @@ static int set_sizes(struct io_state *st)
 	return 0;
 }
 
-static int follow_fill(struct io_state *st)
-{
-	uint8_t one = 1;
-	int fd = bpf_map__fd(st->in_pidns ? st->skel->maps.follow_ns : st->skel->maps.follow);
-
-	for (size_t i = 0; i < st->opts.npids; i++)
-		if (bpf_map_update_elem(fd, &st->opts.pids[i], &one, BPF_ANY))
-			return -errno;
-	fd = bpf_map__fd(st->skel->maps.follow_tid);
-	for (size_t i = 0; i < st->opts.ntids; i++)
-		if (bpf_map_update_elem(fd, &st->opts.tids[i], &one, BPF_ANY))
-			return -errno;
-	return 0;
-}
-
 int io_load(struct io_state *st, struct probe *probe)
 {
 	bool use[HOOKS];
@@ -313,15 +281,12 @@ int io_load(struct io_state *st, struct probe *probe)
 			st->skel->rodata->fault_by_tracepoint = true;
 	set_forms(st, probe);
 	fields_check(st, probe);
-	set_filters(st);
+	set_wanted(st);
 	if (!st->opts.block_only)
 		set_text(st);
-	if (st->opts.cgroup && st->opts.cgroup_controller) {
-		err = cgroup_subsys_index(probe, st->opts.cgroup_controller);
-		if (err < 0)
-			return err;
-		st->skel->rodata->cgroup_subsys = err;
-	}
+	err = task_filter_set(&st->skel->rodata->filter, &st->opts.tasks, probe);
+	if (err)
+		return err;
 	io_calls_fill((struct sys_desc *)st->skel->rodata->sys_descs, st->opts.kinds);
 	set_sizes(st);
 	probe_btf_drop(probe);
@@ -330,7 +295,7 @@ int io_load(struct io_state *st, struct probe *probe)
 		log_error("the kernel refused to load spoor's programs: %s", strerror(-err));
 		return err;
 	}
-	err = follow_fill(st);
+	err = task_filter_fill(&st->skel->rodata->filter, &st->opts.tasks, st->skel->obj);
 	return err ? err : hooks_attach(hooks, HOOKS, st->skel->obj, use, &st->links, &st->unseen);
 }
 

@@ -7,14 +7,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "model/task_filter.h"
+
 enum { IO_OPTS_DEVS = 16 };
 
 struct io_opts {
-	const uint32_t *pids, *tids;      /* thread groups (children are followed), threads */
-	size_t npids, ntids;
-	const char *comm;                 /* NULL: any; compared in full (15 bytes) */
-	uint64_t cgroup;                  /* kernfs id; 0: any. Descendants are included */
-	const char *cgroup_controller;    /* a v1 hierarchy's controller ("cpu"); NULL: v2 */
+	struct task_opts tasks;
 	uint32_t devs[IO_OPTS_DEVS];      /* kernel encoding */
 	size_t ndevs;
 	bool devs_part;                   /* one of them is a partition whose disk is not */

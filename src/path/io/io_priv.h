@@ -37,7 +37,6 @@ struct io_state {
 	uint64_t malformed;
 	uint64_t ops;                     /* counted at the last summary */
 	bool error_is_status;
-	bool in_pidns;                    /* ids that the kernel gives are not those of /proc */
 };
 
 const char *io_dir_name(unsigned int dir);

@@ -247,6 +247,12 @@ static __always_inline struct sched_row *row_at(u32 row)
 	return row ? bpf_map_lookup_elem(&rows, &i) : NULL;
 }
 
+static __always_inline void row_name(struct sched_row *r, struct task_struct *t, u64 now)
+{
+	bpf_probe_read_kernel(r->comm, sizeof(r->comm), t->group_leader->comm);
+	r->named = now;
+}
+
 /* Index + 1 of the row of its process; 0: not traced. Each CPU claims a row for itself, so there is nothing to lock. */
 static __always_inline u32 row_of(struct task_struct *t)
 {
@@ -270,6 +276,7 @@ static __always_inline u32 row_of(struct task_struct *t)
 			r->key.policy = t->policy;
 			r->key.cgroup = cgroup;
 			r->used = 1;
+			row_name(r, t, bpf_ktime_get_ns());
 			return i + 1;
 		}
 		if (r->key.tgid == (u32)t->tgid && r->key.prio == (s16)t->prio && r->key.policy == (u16)t->policy &&
@@ -499,12 +506,6 @@ int sched_migrate(u64 *ctx)
 
 /* ---- it leaves its CPU, another gets it ---- */
 
-static __always_inline void row_name(struct sched_row *r, struct task_struct *t, u64 now)
-{
-	bpf_probe_read_kernel(r->comm, sizeof(r->comm), t->group_leader->comm);
-	r->named = now;
-}
-
 /* own: what it had of the CPU. The name is read here, for it may have become another program meanwhile. */
 static __always_inline void task_off(struct sched_row *r, struct task_struct *t, bool voluntary, u64 own, u64 now)
 {
@@ -537,8 +538,6 @@ static __always_inline void task_on(struct sched_row *r, const struct task_slot 
 	u64 ns = now > s->t ? now - s->t : 0;
 	u32 b = hist_bucket(ns);
 
-	if (!r->named)
-		row_name(r, t, now);
 	r->count++;
 	r->ns += ns;
 	if (ns > r->max)

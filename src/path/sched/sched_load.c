@@ -42,43 +42,11 @@ static const struct hook hooks[] = {
 };
 enum { HOOKS = sizeof(hooks) / sizeof(hooks[0]) };
 
-static void set_filters(struct sched_state *st)
-{
-	struct sched_bpf__rodata *ro = st->skel->rodata;
-	const struct sched_opts *o = &st->opts;
-	uint64_t dev, ino;
-
-	ro->self_tgid = (uint32_t)getpid();
-	if (pidns_own(&dev, &ino)) {
-		ro->pidns_dev = dev;
-		ro->pidns_ino = ino;
-	}
-	ro->filter_tgid = o->npids > 0;
-	ro->filter_tid = o->ntids > 0;
-	if (o->comm) {
-		char comm[16] = "";
-		snprintf(comm, sizeof(comm), "%s", o->comm);
-		memcpy((void *)ro->comm_want, comm, sizeof(comm));
-		ro->filter_comm = true;
-	}
-	ro->filter_cgroup = o->cgroup != 0;
-	ro->cgroup_want = o->cgroup;
-	ro->want_records = o->records;
-	ro->want_slower = o->slower;
-}
-
 /* Groups are those of the hierarchy that has the controller cpu: of v1 when it is mounted there. */
 static int set_cgroups(struct sched_state *st, struct probe *p)
 {
-	const char *c = st->opts.cgroup_controller;
 	int i;
 
-	if (st->opts.cgroup && c) {
-		i = cgroup_subsys_index(p, c);
-		if (i < 0)
-			return i;
-		st->skel->rodata->cgroup_subsys = i;
-	}
 	if (!names_use_cgroups(st->names, "cpu")) {
 		i = cgroup_subsys_index(p, "cpu");
 		if (i >= 0)
@@ -132,21 +100,6 @@ static void cpus_visit(void)
 	CPU_FREE(one);
 }
 
-static int follow_fill(struct sched_state *st)
-{
-	int fd = bpf_map__fd(st->skel->rodata->pidns_ino ? st->skel->maps.follow_ns : st->skel->maps.follow);
-	uint8_t one = 1;
-
-	for (size_t i = 0; i < st->opts.npids; i++)
-		if (bpf_map_update_elem(fd, &st->opts.pids[i], &one, BPF_ANY))
-			return -errno;
-	fd = bpf_map__fd(st->skel->maps.follow_tid);
-	for (size_t i = 0; i < st->opts.ntids; i++)
-		if (bpf_map_update_elem(fd, &st->opts.tids[i], &one, BPF_ANY))
-			return -errno;
-	return 0;
-}
-
 int sched_load(struct sched_state *st, struct probe *probe)
 {
 	unsigned int wanted = W_ALL;
@@ -162,16 +115,19 @@ int sched_load(struct sched_state *st, struct probe *probe)
 		return -errno;
 	if (st->opts.records)
 		wanted |= W_RECORDS;
-	if (st->opts.npids)
+	if (st->opts.tasks.npids)
 		wanted |= W_FOLLOW;
 	err = hooks_choose(hooks, HOOKS, wanted, st->skel->obj, probe, use, &st->unseen);
+	if (!err)
+		err = task_filter_set(&st->skel->rodata->filter, &st->opts.tasks, probe);
 	if (!err)
 		err = set_cgroups(st, probe);
 	if (err)
 		return err;
 	st->skel->rodata->has_prev_state = probe_tracepoint_args(probe, "sched_switch") >= 4;
 	st->skel->rodata->epoch = st->epoch = clock_monotonic();
-	set_filters(st);
+	st->skel->rodata->want_records = st->opts.records;
+	st->skel->rodata->want_slower = st->opts.slower;
 	set_sizes(st);
 	probe_btf_drop(probe);
 	err = sched_bpf__load(st->skel);
@@ -179,7 +135,7 @@ int sched_load(struct sched_state *st, struct probe *probe)
 		log_error("the kernel refused to load spoor's programs: %s", strerror(-err));
 		return err;
 	}
-	err = follow_fill(st);
+	err = task_filter_fill(&st->skel->rodata->filter, &st->opts.tasks, st->skel->obj);
 	if (!err)
 		err = hooks_attach(hooks, HOOKS, st->skel->obj, use, &st->links, &st->unseen);
 	if (!err)

@@ -7,12 +7,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "model/task_filter.h"
+
 struct sched_opts {
-	const uint32_t *pids, *tids;      /* thread groups (children are followed), threads */
-	size_t npids, ntids;
-	const char *comm;                 /* NULL: any; compared in full (15 bytes) */
-	uint64_t cgroup;                  /* kernfs id; 0: any. Descendants are included */
-	const char *cgroup_controller;    /* a v1 hierarchy's controller ("cpu"); NULL: v2 */
+	struct task_opts tasks;
 	bool records;                     /* delays one by one, not the summary alone */
 	uint64_t slower;                  /* ns */
 	unsigned int top;                 /* keep the longest n and deliver them at the end; 0: deliver at once */

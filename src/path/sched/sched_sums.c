@@ -502,22 +502,12 @@ static int task_make(struct sched_sums *s, const struct task_sum *sum, bool inte
 	row.others = !row.pid;
 	if (row.others)
 		row.comm = "others";
-	else if (!row.comm[0]) /* no delay of it has ended yet */
-		row.comm = names_comm(s->st->names, row.pid);
 	name = strdup(row.others ? "" : names_cgroup(s->st->names, row.cgroup_id));
 	if (!name || vec_push(&s->names, name)) {
 		free(name);
 		return -ENOMEM;
 	}
 	row.cgroup = name;
-	if (row.comm != sum->comm && !row.others) { /* does not last either */
-		name = strdup(row.comm);
-		if (!name || vec_push(&s->names, name)) {
-			free(name);
-			return -ENOMEM;
-		}
-		row.comm = name;
-	}
 	return vec_push(&s->tasks, row) ? -ENOMEM : cgroup_add(s, &row);
 }
 
