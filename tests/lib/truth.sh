@@ -180,7 +180,8 @@ again() { # TRY
 	return 1
 }
 
-# truth_run [NAME]...: of the array `scenarios`; each is a function scenario_NAME
+# truth_run [NAME]...: of the array `scenarios`; each is a function scenario_NAME, after which
+# the function $after leaves the machine as it was
 truth_run() {
 	local scenario start try line failed=0
 	[ $# -gt 0 ] || set -- "${scenarios[@]}"
@@ -195,6 +196,7 @@ truth_run() {
 		for ((try = 1; ; try++)); do
 			results=() start=$EPOCHREALTIME
 			"scenario_$scenario"
+			$after
 			[ -z "${TRUTH_TIMES:-}" ] || echo "# $scenario: $(bc <<<"$EPOCHREALTIME - $start") s"
 			[ -z "${TRUTH_KEEP:-}" ] || cp "$T"/* "$TRUTH_KEEP"/ 2>/dev/null
 			again $try || break

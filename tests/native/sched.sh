@@ -13,7 +13,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 [ "$(id -u)" = 0 ] || { echo "# sched.sh: needs root" >&2; exit 97; }
 [ "$(nproc)" -ge 2 ] || { echo "skip sched needs two CPUs"; exit 0; }
 T=$(mktemp -d /dev/shm/sched.XXXXXX)
-grep -q hypervisor.*9p /proc/cmdline || grep -q ' / overlay ' /proc/mounts || export SPOOR_NATIVE=1 # nothing_lost() in lib/truth.py
+[ -n "${SPOOR_VM:-}" ] || export SPOOR_NATIVE=1 # nothing_lost() in lib/truth.py
 group=
 end_all() {
 	[ -z "$group" ] || rmdir "$group" 2>/dev/null
@@ -133,10 +133,7 @@ scenario_cpus() {
 }
 
 scenarios=(spin wakeup migrations realtime cpu_max cpus)
-for s in "${scenarios[@]}"; do
-	eval "inner_$(declare -f "scenario_$s")"
-	eval "scenario_$s() { inner_scenario_$s; end_all; }"
-done
+after=end_all
 
 [ -z "${TRUTH_KEEP:-}" ] || mkdir -p "$TRUTH_KEEP"
 truth_run "$@"

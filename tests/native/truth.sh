@@ -393,10 +393,7 @@ scenario_not_here() {
 
 scenarios=(counts runq_busy softirq cache_hit readahead journal fsync_xfs fsync_btrfs throttled merged nested errors libaio io_uring
 	io_uring_workers io_uring_sqpoll faults killed inode_lock threads_10000 not_here)
-for s in "${scenarios[@]}"; do
-	eval "inner_$(declare -f "scenario_$s")"
-	eval "scenario_$s() { inner_scenario_$s; end_all; }"
-done
+after=end_all
 
 [ -z "${TRUTH_KEEP:-}" ] || mkdir -p "$TRUTH_KEEP"
 truth_run "$@"

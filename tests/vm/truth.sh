@@ -559,11 +559,6 @@ scenario_survey() {
 scenarios=(dm_delay null_blk request_tag runq_busy runq_cpu_max softirq journal io_max dirty_throttle inode_lock cache_hit
 	readahead merged dm_loop_ext4 drivers libaio io_uring io_uring_workers io_uring_sqpoll faults fsync_ext4 fsync_xfs fsync_btrfs
 	errors killed device_removed hotplug threads_10000)
-
-# every scenario leaves the machine as it was
-for s in "${scenarios[@]}" survey; do
-	eval "inner_$(declare -f "scenario_$s")"
-	eval "scenario_$s() { inner_scenario_$s; lib_cleanup; }"
-done
+after=lib_cleanup
 
 truth_run "$@"

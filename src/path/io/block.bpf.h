@@ -218,15 +218,15 @@ static __always_inline void origin_file(struct origin *a, struct bio *bio, u32 d
 	struct inode *inode = vec ? page_inode(BPF_CORE_READ(vec, bv_page), &a->offset) : NULL;
 	struct dentry *d;
 	bool blk;
+	u16 mode;
 
 	if (!inode)
 		return;
 	a->ino = BPF_CORE_READ(inode, i_ino);
-	a->dev = BPF_CORE_READ(inode, i_sb, s_dev);
-	blk = (BPF_CORE_READ(inode, i_mode) & S_IFMT) == S_IFBLK;
-	if (blk)
-		a->dev = BPF_CORE_READ(inode, i_rdev);
-	else if (a->dev >> 20 && a->dev != part && a->dev != dev) /* major 0: btrfs and others that span devices */
+	mode = BPF_CORE_READ(inode, i_mode);
+	a->dev = inode_dev(inode, mode);
+	blk = (mode & S_IFMT) == S_IFBLK;
+	if (!blk && a->dev >> 20 && a->dev != part && a->dev != dev) /* major 0: btrfs and others that span devices */
 		a->dev = 0;
 	if (!want_records && !file_want_ino)
 		return;

@@ -45,7 +45,7 @@ static __always_inline bool call_begin(struct io_slot *s, struct pt_regs *regs, 
 			return false;
 		if (ndevs_want && !s->matched && fd2 < SYS_ARG_NONE) { /* from one device to another */
 			struct file *to = (struct file *)file_of_fd(regs_syscall_arg(regs, fd2));
-			s->matched = to && filter_dev(inode_dev(BPF_CORE_READ(to, f_inode)));
+			s->matched = to && filter_dev(inode_dev(BPF_CORE_READ(to, f_inode), BPF_CORE_READ(to, f_inode, i_mode)));
 		}
 		if (s->file_flags & IOF_DIRECT)
 			s->flags |= IOF_DIRECT;

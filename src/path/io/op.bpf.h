@@ -67,23 +67,19 @@ static __always_inline bool fs_is_pseudo(u64 magic)
 }
 
 /* The device that an inode is on, or, of a device node, is. */
-static __always_inline u32 inode_dev(struct inode *inode)
+static __always_inline u32 inode_dev(struct inode *inode, u16 mode)
 {
-	return (BPF_CORE_READ(inode, i_mode) & S_IFMT) == S_IFBLK ? BPF_CORE_READ(inode, i_rdev) :
-								     BPF_CORE_READ(inode, i_sb, s_dev);
+	return (mode & S_IFMT) == S_IFBLK ? BPF_CORE_READ(inode, i_rdev) : BPF_CORE_READ(inode, i_sb, s_dev);
 }
 
 static __always_inline void slot_set_inode(struct io_slot *s, struct inode *inode)
 {
 	u16 mode = BPF_CORE_READ(inode, i_mode);
 
-	if (fs_is_pseudo(BPF_CORE_READ(inode, i_sb, s_magic)))
-		mode = 0;
-
 	s->inode = (u64)inode;
 	s->ino = BPF_CORE_READ(inode, i_ino);
-	s->file_flags = mode & S_IFMT;
-	s->dev = inode_dev(inode);
+	s->file_flags = fs_is_pseudo(BPF_CORE_READ(inode, i_sb, s_magic)) ? 0 : mode & S_IFMT;
+	s->dev = inode_dev(inode, mode);
 }
 
 /* What the file is; the answer is kept for the next call of the same thread on the same file. Addresses come again: a
