@@ -20,7 +20,7 @@ static __always_inline u32 log2_u64(u64 v)
 }
 
 /* The bucket of model/hist.c: 8 to each doubling. */
-static __always_inline u32 hist_bucket(u64 ns)
+__noinline u32 hist_bucket(u64 ns)
 {
 	u32 e, b;
 

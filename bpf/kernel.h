@@ -24,6 +24,9 @@ typedef _Bool bool;
 
 #define BPF_CORE __attribute__((preserve_access_index))
 
+/* Members of all kernels stand side by side, those that are not in every one with a word on it: CO-RE finds what there is.
+ * A type of its own for each variant (task_struct___old) would cost a search of all of BTF at every start. */
+
 struct list_head { struct list_head *next, *prev; } BPF_CORE;
 struct hlist_node { struct hlist_node *next; } BPF_CORE;
 struct hlist_head { struct hlist_node *first; } BPF_CORE;
@@ -61,7 +64,9 @@ struct signal_struct { struct atomic_counter live; struct pid *pids[4]; } BPF_CO
 
 struct task_struct {
 	struct thread_info thread_info;
-	unsigned int __state;              /* from 5.14 */
+	unsigned int __state;              /* from 5.14, 2f064a59a11f */
+	long state;                        /* until then */
+	unsigned int cpu;                  /* until 5.15: bcf9033e5449 moved it to thread_info */
 	int on_cpu, prio;
 	unsigned int policy;
 	int pid, tgid;
@@ -75,8 +80,6 @@ struct task_struct {
 	void *worker_private;              /* from 5.17; io_uring workers */
 	struct thread_struct thread;
 } BPF_CORE;
-struct task_struct___v510 { long state; } BPF_CORE; /* until 5.13: 2f064a59a11f renamed it */
-struct task_struct___cpu { unsigned int cpu; } BPF_CORE; /* until 5.15: bcf9033e5449 moved it to thread_info */
 
 #define PF_KTHREAD   0x00200000
 #define PF_IO_WORKER 0x00000010
@@ -122,8 +125,7 @@ struct writeback_control;
 struct block_device;
 struct gendisk { int major, first_minor; } BPF_CORE;
 struct block_device { u32 bd_dev; struct gendisk *bd_disk; } BPF_CORE;
-struct request_queue { int id; } BPF_CORE;
-struct request_queue___disk { struct gendisk *disk; } BPF_CORE; /* from 5.15, d152c682f03c */
+struct request_queue { struct gendisk *disk; } BPF_CORE; /* from 5.15, d152c682f03c */
 struct bvec_iter { u64 bi_sector; unsigned int bi_size; } BPF_CORE;
 struct bio_vec { struct page *bv_page; } BPF_CORE;
 struct blkcg { struct cgroup_subsys_state css; } BPF_CORE;
@@ -131,6 +133,7 @@ struct blkcg_gq { struct blkcg *blkcg; } BPF_CORE;
 struct bio {
 	struct bio *bi_next;
 	struct block_device *bi_bdev;      /* from 5.12, 309dca309fc3 */
+	struct gendisk *bi_disk;           /* until then */
 	unsigned int bi_opf;
 	u16 bi_flags;
 	u8 bi_status;
@@ -139,7 +142,6 @@ struct bio {
 	struct blkcg_gq *bi_blkg;
 	struct bio_vec *bi_io_vec;
 } BPF_CORE;
-struct bio___v510 { struct gendisk *bi_disk; u8 bi_partno; } BPF_CORE;
 struct request {
 	struct request_queue *q;
 	unsigned int cmd_flags;
@@ -147,8 +149,8 @@ struct request {
 	u64 __sector;
 	struct bio *bio;
 	u64 start_time_ns;
+	struct gendisk *rq_disk;           /* until 5.16, f3fa33acca9f */
 } BPF_CORE;
-struct request___rq_disk { struct gendisk *rq_disk; } BPF_CORE; /* until 5.16, f3fa33acca9f */
 
 /* include/linux/blk_types.h; unchanged 5.10 to 6.18 unless said */
 #define REQ_OP_MASK      0xff
@@ -169,10 +171,10 @@ struct io_kiocb {
 	u8 opcode;
 	u32 flags;                         /* the low half */
 	struct io_cqe cqe;                 /* from 5.19, cef216fc32d7 */
+	u64 user_data;                     /* until then */
 	struct io_ring_ctx *ctx;
+	struct io_wq_work work;
 } BPF_CORE;
-struct io_kiocb___v510 { u64 user_data; } BPF_CORE;
-struct io_kiocb___work { struct io_wq_work work; } BPF_CORE;
 struct kiocb { s64 ki_pos; } BPF_CORE;
 struct io_rw { struct kiocb kiocb; u64 addr; u32 len; } BPF_CORE;
 struct io_worker { struct io_wq_work *cur_work; } BPF_CORE;

@@ -395,6 +395,7 @@ void probe_free(struct probe *p)
 	if (p->tracefs >= 0 && p->tracefs != TRACEFS_UNTRIED)
 		close(p->tracefs);
 	vec_free(&p->known);
+	vec_free(&p->tracepoints);
 	free(p);
 }
 

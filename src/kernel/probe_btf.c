@@ -8,28 +8,56 @@
 #include <bpf/btf.h>
 #include "kernel/probe_internal.h"
 
+/* Every tracepoint has a typedef btf_trace_NAME in include/trace/bpf_probe.h. */
+#define TRACEPOINT_TYPE "btf_trace_"
+
+static void tracepoints_list(struct probe *p)
+{
+	for (unsigned int id = 1; id < btf__type_cnt(p->btf); id++) {
+		const struct btf_type *t = btf__type_by_id(p->btf, id);
+
+		if (btf_is_typedef(t) && !strncmp(btf__name_by_offset(p->btf, t->name_off), TRACEPOINT_TYPE, strlen(TRACEPOINT_TYPE)))
+			(void)!vec_push(&p->tracepoints, (int)id);
+	}
+}
+
 struct btf *probe_btf(struct probe *p)
 {
 	if (!p->btf && !p->btf_err) {
 		p->btf = btf__load_vmlinux_btf();
-		if (!p->btf)
+		if (p->btf)
+			tracepoints_list(p);
+		else
 			p->btf_err = errno ? errno : EINVAL;
 	}
 	errno = p->btf_err;
 	return p->btf;
 }
 
+int probe_tracepoint_type(struct probe *p, const char *name)
+{
+	const struct btf *btf = probe_btf(p);
+
+	for (size_t i = 0; btf && i < p->tracepoints.n; i++) {
+		int id = p->tracepoints.v[i];
+
+		if (!strcmp(btf__name_by_offset(btf, btf__type_by_id(btf, (unsigned int)id)->name_off) + strlen(TRACEPOINT_TYPE), name))
+			return id;
+	}
+	return -ENOENT;
+}
+
 void probe_btf_drop(struct probe *p)
 {
 	btf__free(p->btf);
 	p->btf = NULL;
+	p->tracepoints.n = 0;
 	malloc_trim(0);
 }
 
-/* Every tracepoint has a typedef btf_trace_NAME in include/trace/bpf_probe.h. */
 static int tracepoint_type_name(const char *name, char *buf, size_t size)
 {
-	int n = snprintf(buf, size, "btf_trace_%s", name);
+	int n = snprintf(buf, size, TRACEPOINT_TYPE "%s", name);
 
 	return n > 0 && (size_t)n < size ? 0 : -ENAMETOOLONG;
 }
@@ -126,13 +154,12 @@ static int tracefs_has(struct probe *p, const char *name)
 bool probe_tracepoint(struct probe *p, const char *name)
 {
 	const struct known_name *k;
-	struct btf *btf = probe_btf(p);
 	char type[128];
 	int found;
 
 	if (!name[0] || strchr(name, '/') || tracepoint_type_name(name, type, sizeof(type)))
 		return false;
-	if (btf && btf__find_by_name_kind(btf, type, BTF_KIND_TYPEDEF) > 0)
+	if (probe_tracepoint_type(p, name) > 0)
 		return true;
 	k = name_known(p, type, BTF_KIND_TYPEDEF);
 	if (k)
@@ -151,14 +178,10 @@ bool probe_function(struct probe *p, const char *name)
 /* typedef btf_trace_X -> pointer -> function prototype, whose first parameter is void *__data. */
 static const struct btf_type *tracepoint_proto(struct probe *p, const char *name)
 {
-	struct btf *btf = probe_btf(p);
+	const struct btf *btf = probe_btf(p);
+	int id = probe_tracepoint_type(p, name);
 	const struct btf_type *t;
-	char type[128];
-	int id;
 
-	if (!btf || tracepoint_type_name(name, type, sizeof(type)))
-		return NULL;
-	id = btf__find_by_name_kind(btf, type, BTF_KIND_TYPEDEF);
 	t = id > 0 ? btf__type_by_id(btf, id) : NULL;
 	t = t ? btf__type_by_id(btf, t->type) : NULL;
 	t = t && btf_is_ptr(t) ? btf__type_by_id(btf, t->type) : NULL;

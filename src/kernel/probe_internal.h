@@ -20,6 +20,7 @@ struct probe {
 	struct probe_result result[PROBE_N];
 	bool done[PROBE_N];
 	VEC(struct known_name) known;
+	VEC(int) tracepoints;                /* type ids of the typedefs btf_trace_*: a thousand of a hundred thousand types */
 };
 
 enum { TRACEFS_UNTRIED = 1 << 30 };
@@ -43,6 +44,7 @@ void probe_try_stack_map(struct probe *p, struct probe_result *r);
 void probe_try_task_stack(struct probe *p, struct probe_result *r);
 void probe_try_loop(struct probe *p, struct probe_result *r);
 
+int probe_tracepoint_type(struct probe *p, const char *name); /* id of its typedef in the kernel's BTF; -ENOENT */
 int probe_tracefs(struct probe *p);      /* kept open in p; -errno */
 
 void probe_say(struct probe_result *r, enum probe_state state, const char *fmt, ...)

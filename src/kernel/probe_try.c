@@ -78,22 +78,13 @@ static bool probe_needs_btf(struct probe *p, struct probe_result *r)
 	return false;
 }
 
-/* Type id of a tracepoint's typedef, for attach_btf_id; -errno. */
-static int tracepoint_btf_id(struct probe *p)
-{
-	char type[64];
-
-	snprintf(type, sizeof(type), "btf_trace_%s", quiet_tracepoint);
-	return btf__find_by_name_kind(p->btf, type, BTF_KIND_TYPEDEF);
-}
-
 void probe_try_tp_btf(struct probe *p, struct probe_result *r)
 {
 	int id, prog, err;
 
 	if (!probe_needs_btf(p, r))
 		return;
-	id = tracepoint_btf_id(p);
+	id = probe_tracepoint_type(p, quiet_tracepoint);
 	prog = id < 0 ? id : prog_load(BPF_PROG_TYPE_TRACING, BPF_TRACE_RAW_TP, id);
 	err = prog < 0 ? prog : raw_attach(NULL, prog);
 	if (err)
@@ -109,7 +100,7 @@ bool probe_helper(struct probe *p, int helper)
 		{ .code = BPF_JMP | BPF_CALL, .imm = helper },
 		nothing[0], nothing[1],
 	};
-	int id = probe_btf(p) ? tracepoint_btf_id(p) : -ENOENT, fd;
+	int id = probe_tracepoint_type(p, quiet_tracepoint), fd;
 	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = BPF_TRACE_RAW_TP, .attach_btf_id = (__u32)id);
 
 	if (id < 0)
@@ -334,7 +325,7 @@ static void helper_try(struct probe *p, struct probe_result *r, enum bpf_func_id
 
 	if (!probe_needs_btf(p, r))
 		return;
-	btf_id = tracepoint_btf_id(p);
+	btf_id = probe_tracepoint_type(p, quiet_tracepoint);
 	opts.attach_btf_id = btf_id < 0 ? 0 : (uint32_t)btf_id;
 	fd = bpf_prog_load(BPF_PROG_TYPE_TRACING, "spoor_probe", "GPL", call, 2, &opts);
 	r->err = fd < 0 ? -errno : 0;

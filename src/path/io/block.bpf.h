@@ -32,7 +32,7 @@ static __always_inline struct io_slot *worker_op(struct task_struct *t, u32 *ind
 	u64 work;
 
 	if (!bpf_core_field_exists(t->worker_private) || !bpf_core_field_exists(struct io_worker, cur_work) ||
-	    !bpf_core_field_exists(struct io_kiocb___work, work))
+	    !bpf_core_field_exists(struct io_kiocb, work))
 		return NULL;
 	bpf_get_current_comm(comm, sizeof(comm));
 	if (comm[4] != 'w') /* iou-wrk-PID; iou-sqp-PID has another worker_private */
@@ -41,7 +41,7 @@ static __always_inline struct io_slot *worker_op(struct task_struct *t, u32 *ind
 	work = (u64)BPF_CORE_READ(w, cur_work);
 	if (!work)
 		return NULL;
-	struct io_kiocb *req = (void *)(work - bpf_core_field_offset(struct io_kiocb___work, work));
+	struct io_kiocb *req = (void *)(work - bpf_core_field_offset(struct io_kiocb, work));
 	return async_find(async_key((u64)BPF_CORE_READ(req, ctx), kiocb_user_data(req)), index);
 }
 
@@ -371,22 +371,27 @@ __noinline int request_link(u32 request, u32 bio_index)
 {
 	struct request_slot *r = bpf_map_lookup_elem(&requests, &request);
 	struct bio_slot *b = bpf_map_lookup_elem(&bios, &bio_index);
+	u32 n;
 
 	if (!r || !b || !b->link.slot)
 		return 0;
-	for (u32 i = 0; i < LINKS; i++) {
-		if (i >= r->nlinks) {
-			r->link[i] = b->link;
-			r->nlinks = i + 1;
-			return 0;
-		}
-		if (r->link[i].slot == b->link.slot && r->link[i].seq == b->link.seq) {
+	n = r->nlinks;
+	for (u32 i = 0; i < LINKS && i < n; i++) {
+		u32 other = (r->link[i].slot ^ b->link.slot) | (r->link[i].seq ^ b->link.seq);
+
+		barrier_var(other); /* one branch: of two in such a loop the verifier would follow every combination */
+		if (!other) {
 			if (want_records)
 				item_merge(&r->link[i], &b->link, b->bytes);
 			return 0;
 		}
 	}
-	lose(LOSS_LINK);
+	if (n >= LINKS) {
+		lose(LOSS_LINK);
+		return 0;
+	}
+	r->link[n & (LINKS - 1)] = b->link;
+	r->nlinks = n + 1;
 	return 0;
 }
 
@@ -407,33 +412,52 @@ static __always_inline void request_take(struct request_slot *r, struct bio_slot
 	bio_release(b);
 }
 
+__noinline int request_adopt_bio(u32 request, u64 bio)
+{
+	struct request_slot *r = bpf_map_lookup_elem(&requests, &request);
+	struct bio_slot *b = bio_find(bio);
+
+	if (r && b) {
+		request_link(request, b->index);
+		request_take(r, b);
+	}
+	return 0;
+}
+
 /* The CHAIN bios after `last`; returns the last one seen, 0 at the end. */
 __noinline u64 request_adopt_more(u32 request, u64 last)
 {
-	struct request_slot *r = bpf_map_lookup_elem(&requests, &request);
 	struct bio *bio = (struct bio *)last;
 
-	if (!r)
-		return 0;
 	for (u32 i = 0; i < CHAIN; i++) {
-		struct bio_slot *b;
 		bio = BPF_CORE_READ(bio, bi_next);
 		if (!bio)
 			return 0;
-		b = bio_find((u64)bio);
-		if (b) {
-			request_link(request, b->index);
-			request_take(r, b);
-		}
+		request_adopt_bio(request, (u64)bio);
 	}
 	return (u64)bio;
+}
+
+/* Those after its first bio, which a merge left it. */
+__noinline int request_adopt_chain(u32 request, u64 first)
+{
+	struct request_slot *r = bpf_map_lookup_elem(&requests, &request);
+	u64 last = first;
+
+	if (!r)
+		return 0;
+	r->i.flags |= IO_ITEM_MERGED;
+	for (u32 i = 0; i < STEPS && last; i++)
+		last = request_adopt_more(request, last);
+	if (last)
+		lose(LOSS_LINK);
+	return 0;
 }
 
 static __always_inline void request_adopt(struct request_slot *r, struct request *rq)
 {
 	struct bio *bio = rq->bio;
 	struct bio_slot *b;
-	u64 last;
 
 	r->i.dev = request_dev(rq);
 	r->i.bytes = rq->__data_len;
@@ -453,14 +477,8 @@ static __always_inline void request_adopt(struct request_slot *r, struct request
 		}
 		request_take(r, b);
 	}
-	if (!bio->bi_next)
-		return;
-	r->i.flags |= IO_ITEM_MERGED;
-	last = (u64)BPF_CORE_READ(rq, bio); /* as a number, which a function takes */
-	for (u32 i = 0; i < STEPS && last; i++)
-		last = request_adopt_more(r->index, last);
-	if (last)
-		lose(LOSS_LINK);
+	if (bio->bi_next)
+		request_adopt_chain(r->index, (u64)BPF_CORE_READ(rq, bio)); /* as a number, which a function takes */
 }
 
 static __always_inline struct request_slot *request_enter(struct request *rq, u64 now)

@@ -149,7 +149,7 @@ int io_sys_exit(u64 *ctx)
 SEC("tp_btf/writeback_single_inode_start")
 int io_writeback_begin(u64 *ctx)
 {
-	inode_op_begin(IO_WRITEBACK, (struct inode *)ctx[0], IOF_KERNEL);
+	inode_op_begin(IO_WRITEBACK, UNTRUSTED(struct inode, ctx[0]), IOF_KERNEL);
 	return 0;
 }
 
@@ -189,7 +189,7 @@ int io_journal_end(u64 *ctx)
 SEC("fentry/filemap_fault")
 int io_fault_begin(u64 *ctx)
 {
-	struct vm_fault *vmf = (void *)ctx[0];
+	struct vm_fault *vmf = UNTRUSTED(struct vm_fault, ctx[0]);
 	struct file *f = vmf->vma->vm_file;
 
 	if (f)
@@ -272,12 +272,12 @@ int io_uring_submit_old(u64 *ctx)
 	if (!ready)
 		return 0;
 	if (uring_submit_form == SUBMIT_REQ) {
-		req = (struct io_kiocb *)CTX_ARG(ctx, 0);
+		req = UNTRUSTED(struct io_kiocb, CTX_ARG(ctx, 0));
 		uring_submit((u64)BPF_CORE_READ(req, ctx), req, kiocb_user_data(req), BPF_CORE_READ(req, opcode));
 	} else if (uring_submit_form == SUBMIT_CTX_OPCODE) {
 		uring_submit(CTX_ARG(ctx, 0), NULL, CTX_ARG(ctx, 2), (u8)CTX_ARG(ctx, 1));
 	} else {
-		uring_submit(CTX_ARG(ctx, 0), (struct io_kiocb *)CTX_ARG(ctx, 1), CTX_ARG(ctx, 3), (u8)CTX_ARG(ctx, 2));
+		uring_submit(CTX_ARG(ctx, 0), UNTRUSTED(struct io_kiocb, CTX_ARG(ctx, 1)), CTX_ARG(ctx, 3), (u8)CTX_ARG(ctx, 2));
 	}
 	return 0;
 }
@@ -285,7 +285,7 @@ int io_uring_submit_old(u64 *ctx)
 SEC("raw_tp/io_uring_submit_req")
 int io_uring_submit_new(u64 *ctx)
 {
-	struct io_kiocb *req = (void *)ctx[0];
+	struct io_kiocb *req = UNTRUSTED(struct io_kiocb, ctx[0]);
 
 	if (ready)
 		uring_submit((u64)BPF_CORE_READ(req, ctx), req, kiocb_user_data(req), BPF_CORE_READ(req, opcode));
@@ -319,10 +319,10 @@ int io_uring_done(u64 *ctx)
 	if (uring_complete_form == COMPLETE_CTX_DATA) {
 		uring_complete(ring_ctx, NULL, CTX_ARG(ctx, 1), CTX_ARG(ctx, 2));
 	} else if (uring_complete_form == COMPLETE_CTX_REQ_DATA) {
-		uring_complete(ring_ctx, (struct io_kiocb *)CTX_ARG(ctx, 1), CTX_ARG(ctx, 2), CTX_ARG(ctx, 3));
+		uring_complete(ring_ctx, UNTRUSTED(struct io_kiocb, CTX_ARG(ctx, 1)), CTX_ARG(ctx, 2), CTX_ARG(ctx, 3));
 	} else {
 		cqe = (struct io_uring_cqe *)CTX_ARG(ctx, 2);
-		uring_complete(ring_ctx, (struct io_kiocb *)CTX_ARG(ctx, 1), BPF_CORE_READ(cqe, user_data),
+		uring_complete(ring_ctx, UNTRUSTED(struct io_kiocb, CTX_ARG(ctx, 1)), BPF_CORE_READ(cqe, user_data),
 			       BPF_CORE_READ(cqe, res));
 	}
 	return 0;
@@ -354,19 +354,19 @@ static __always_inline int throttle_enter(struct bio *bio)
 SEC("fentry/__blk_throtl_bio")
 int io_throttle(u64 *ctx)
 {
-	return throttle_enter((struct bio *)ctx[0]);
+	return throttle_enter(UNTRUSTED(struct bio, ctx[0]));
 }
 
 SEC("fentry/blk_throtl_bio")
 int io_throttle_old(u64 *ctx)
 {
-	return throttle_enter((struct bio *)ctx[0]);
+	return throttle_enter(UNTRUSTED(struct bio, ctx[0]));
 }
 
 SEC("tp_btf/block_bio_queue")
 int io_bio_queue(u64 *ctx)
 {
-	struct bio *bio = CTX_ARG01(ctx, arg_bio_queue);
+	struct bio *bio = UNTRUSTED(struct bio, CTX_ARG01(ctx, arg_bio_queue));
 	struct bio_slot *b;
 	struct io_item *it;
 	u64 now;
@@ -392,7 +392,7 @@ int io_bio_queue(u64 *ctx)
 SEC("tp_btf/block_getrq")
 int io_getrq(u64 *ctx)
 {
-	struct bio *bio = CTX_ARG01(ctx, arg_getrq);
+	struct bio *bio = UNTRUSTED(struct bio, CTX_ARG01(ctx, arg_getrq));
 	struct bio_slot *b = bio_find((u64)bio);
 
 	if (b)
@@ -403,7 +403,7 @@ int io_getrq(u64 *ctx)
 SEC("tp_btf/block_split")
 int io_split(u64 *ctx)
 {
-	struct bio *bio = CTX_ARG01(ctx, arg_split);
+	struct bio *bio = UNTRUSTED(struct bio, CTX_ARG01(ctx, arg_split));
 
 	bio_split(bio);
 	return 0;
@@ -416,9 +416,9 @@ static __always_inline int bio_merged(u64 *ctx)
 	struct bio_slot *b;
 
 	if (arg_merge)
-		bio = (struct bio *)CTX_ARG(ctx, 2);
+		bio = UNTRUSTED(struct bio, CTX_ARG(ctx, 2));
 	else
-		bio = (struct bio *)CTX_ARG(ctx, 0);
+		bio = UNTRUSTED(struct bio, CTX_ARG(ctx, 0));
 	b = bio_find((u64)bio);
 	if (b) {
 		b->t_getrq = bpf_ktime_get_ns();
@@ -442,7 +442,7 @@ int io_frontmerge(u64 *ctx)
 SEC("tp_btf/block_rq_insert")
 int io_insert(u64 *ctx)
 {
-	struct request *rq = CTX_ARG01(ctx, arg_rq_insert);
+	struct request *rq = UNTRUSTED(struct request, CTX_ARG01(ctx, arg_rq_insert));
 	u64 now = bpf_ktime_get_ns();
 	struct request_slot *r;
 
@@ -457,7 +457,7 @@ int io_insert(u64 *ctx)
 SEC("tp_btf/block_rq_issue")
 int io_issue(u64 *ctx)
 {
-	struct request *rq = CTX_ARG01(ctx, arg_rq_issue);
+	struct request *rq = UNTRUSTED(struct request, CTX_ARG01(ctx, arg_rq_issue));
 	struct request_slot *r;
 	u64 now;
 
@@ -496,7 +496,7 @@ int io_issue(u64 *ctx)
 SEC("tp_btf/block_rq_merge")
 int io_rq_merge(u64 *ctx)
 {
-	struct request *rq = CTX_ARG01(ctx, arg_rq_merge);
+	struct request *rq = UNTRUSTED(struct request, CTX_ARG01(ctx, arg_rq_merge));
 	struct request_slot *r = request_find((u64)rq);
 
 	if (r)
@@ -507,7 +507,7 @@ int io_rq_merge(u64 *ctx)
 SEC("tp_btf/block_rq_requeue")
 int io_requeue(u64 *ctx)
 {
-	struct request *rq = CTX_ARG01(ctx, arg_rq_requeue);
+	struct request *rq = UNTRUSTED(struct request, CTX_ARG01(ctx, arg_rq_requeue));
 	struct request_slot *r = request_find((u64)rq);
 
 	if (r)
@@ -521,9 +521,9 @@ int io_complete(u64 *ctx)
 	if (!ready)
 		return 0;
 	if (bios_unseen)
-		lean_complete((struct request *)ctx[0], ctx[1], ctx[2]);
+		lean_complete(UNTRUSTED(struct request, ctx[0]), ctx[1], ctx[2]);
 	else
-		request_complete((struct request *)ctx[0], ctx[1], ctx[2]);
+		request_complete(UNTRUSTED(struct request, ctx[0]), ctx[1], ctx[2]);
 	return 0;
 }
 
@@ -531,7 +531,7 @@ SEC("tp_btf/block_bio_complete")
 int io_bio_complete(u64 *ctx)
 {
 	if (ready)
-		bio_complete((struct bio *)ctx[1]);
+		bio_complete(UNTRUSTED(struct bio, ctx[1]));
 	return 0;
 }
 

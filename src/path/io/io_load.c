@@ -133,6 +133,7 @@ static void set_forms(struct io_state *st, struct probe *p)
 	ro->arg_rq_merge = arg_of(p, "block_rq_merge", "request");
 	ro->arg_rq_requeue = arg_of(p, "block_rq_requeue", "request");
 	ro->has_task_btf = probe_can(p, PROBE_TASK_STORAGE); /* came in the same release */
+	ro->has_rdonly_cast = btf__find_by_name_kind(probe_btf(p), "bpf_rdonly_cast", BTF_KIND_FUNC) > 0;
 	ro->has_spin_lock = probe_helper(p, BPF_FUNC_spin_lock);
 	ro->has_prev_state = probe_tracepoint_args(p, "sched_switch") >= 4;
 	ro->error_is_status = strcmp(probe_tracepoint_arg(p, "block_rq_complete", 1), "int") != 0;

@@ -31,7 +31,7 @@ static __always_inline u64 file_of_fd(u32 fd)
 	struct file **table, *f = NULL;
 
 	if (has_task_btf) { /* typed pointers are read directly */
-		struct task_struct *t = bpf_get_current_task_btf();
+		struct task_struct *t = UNTRUSTED(struct task_struct, bpf_get_current_task_btf());
 		files = t->files;
 		fdt = files ? files->fdt : NULL;
 		if (!fdt || fd >= fdt->max_fds)
