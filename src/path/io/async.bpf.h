@@ -239,15 +239,17 @@ struct {
 	__type(value, struct ring_seen);
 } uring_seen SEC(".maps");
 
+/* Of opcodes (include/uapi/linux/io_uring.h). A table, and no switch: the verifier would follow each kind to the end. */
+enum { URING_OPCODES = 64 };
+const volatile u8 uring_kinds[URING_OPCODES] = {
+	[1] = IO_URING_READ, [4] = IO_URING_READ, [22] = IO_URING_READ,     /* READV, READ_FIXED, READ */
+	[2] = IO_URING_WRITE, [5] = IO_URING_WRITE, [23] = IO_URING_WRITE,
+	[3] = IO_URING_FSYNC, [8] = IO_URING_OTHER, [30] = IO_URING_OTHER,  /* SYNC_FILE_RANGE, SPLICE */
+};
+
 static __always_inline u32 uring_kind(u32 opcode)
 {
-	switch (opcode) { /* include/uapi/linux/io_uring.h */
-	case 1: case 4: case 22: return IO_URING_READ;
-	case 2: case 5: case 23: return IO_URING_WRITE;
-	case 3: return IO_URING_FSYNC;
-	case 8: case 30: return IO_URING_OTHER;
-	default: return IO_NONE;
-	}
+	return opcode < URING_OPCODES ? uring_kinds[opcode] : IO_NONE;
 }
 
 /* The submission of the current request, if any, ends here. */

@@ -12,15 +12,19 @@ enum { CHAIN = 16, STEPS = 80 };
 /* From 5.16 the completion tracepoints give a blk_status_t, before a negative errno (5.16: 8a7d267b4a2c). */
 const volatile bool error_is_status;
 
+/* A table, and no switch: the verifier would follow each direction to the end. Second half: of read-ahead. */
+enum { REQ_OPS = 64 };
+const volatile u8 rw_of_op[2 * REQ_OPS] = {
+	RW_READ, RW_WRITE, RW_FLUSH, RW_DISCARD, [4 ... REQ_OPS - 1] = RW_OTHER,
+	[REQ_OPS] = RW_READAHEAD, RW_WRITE, RW_FLUSH, RW_DISCARD, [REQ_OPS + 4 ... 2 * REQ_OPS - 1] = RW_OTHER,
+};
+
 static __always_inline u32 rw_of(u32 opf)
 {
-	switch (opf & REQ_OP_MASK) {
-	case REQ_OP_READ: return opf & REQ_FLAG(__REQ_RAHEAD___x) ? RW_READAHEAD : RW_READ;
-	case REQ_OP_WRITE: return RW_WRITE;
-	case REQ_OP_FLUSH: return RW_FLUSH;
-	case REQ_OP_DISCARD: return RW_DISCARD;
-	default: return RW_OTHER;
-	}
+	u64 i = (opf & REQ_OP_MASK & (REQ_OPS - 1)) + (opf & REQ_FLAG(__REQ_RAHEAD___x) ? REQ_OPS : 0);
+
+	barrier_var(i); /* the verifier of 6.1 does not know how large an OR becomes: the mask has to stay */
+	return rw_of_op[i & (2 * REQ_OPS - 1)];
 }
 
 /* The request of an io_uring worker thread: worker_private is its struct io_worker, whose cur_work lies in

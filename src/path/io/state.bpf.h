@@ -414,35 +414,46 @@ static __always_inline struct type_##name *name##_find(u64 p)                   
 	}                                                                                      \
 	return NULL;                                                                           \
 }                                                                                              \
-/* As it was left, but for who and when. */                                                   \
+/* Index + 1 of an entry of the set that nobody freed for a minute; 0: there is none. */       \
+__noinline u32 name##_stale(u32 set, u64 now)                                                  \
+{                                                                                              \
+	for (u32 way = 0; way < POINTER_WAYS; way++) {                                         \
+		u32 i = set * POINTER_WAYS + way;                                              \
+		struct type_##name *s = bpf_map_lookup_elem(&map, &i);                         \
+		if (s && (s64)(now - s->claimed) > 60000000000ll)                              \
+			return i + 1;                                                          \
+	}                                                                                      \
+	return 0;                                                                              \
+}                                                                                              \
+/* As it was left, but for who and when. */                                                    \
 static __always_inline struct type_##name *name##_grab(u64 p, u64 now, u32 loss)               \
 {                                                                                              \
-	u32 set = slot_hash_pointer(p) & (mask / POINTER_WAYS), cpu = bpf_get_smp_processor_id(), i; \
+	u32 set = slot_hash_pointer(p) & (mask / POINTER_WAYS), cpu = bpf_get_smp_processor_id();\
 	struct key_set *k = bpf_map_lookup_elem(&keys, &set);                                  \
+	u32 way = 0, n, i;                                                                     \
 	struct type_##name *s;                                                                 \
-	u32 way;                                                                               \
 	if (!k)                                                                                \
 		return NULL;                                                                   \
-	for (u32 n = 0; n < 2 * POINTER_WAYS; n++) {                                           \
+	for (n = 0; n < POINTER_WAYS; n++) {                                                   \
 		way = (cpu + n) & (POINTER_WAYS - 1);                                          \
-		if (k->key[way] && n < POINTER_WAYS)                                           \
-			continue;                                                              \
-		i = set * POINTER_WAYS + way;                                                  \
-		s = bpf_map_lookup_elem(&map, &i);                                             \
-		if (!s)                                                                        \
-			return NULL;                                                           \
-		if (n >= POINTER_WAYS) {                                                       \
-			if ((s64)(now - s->claimed) <= 60000000000ll)                          \
-				continue;                                                      \
-			lose(loss);                                                            \
-		}                                                                              \
-		k->key[way] = p;                                                               \
-		s->index = i;                                                                  \
-		s->claimed = now;                                                              \
-		return s;                                                                      \
+		if (!k->key[way])                                                              \
+			break;                                                                 \
 	}                                                                                      \
-	lose(loss);                                                                            \
-	return NULL;                                                                           \
+	if (n == POINTER_WAYS) {                                                               \
+		lose(loss);                                                                    \
+		i = name##_stale(set, now);                                                    \
+		if (!i)                                                                        \
+			return NULL;                                                           \
+		way = (i - 1) & (POINTER_WAYS - 1);                                            \
+	}                                                                                      \
+	i = set * POINTER_WAYS + way;                                                          \
+	s = bpf_map_lookup_elem(&map, &i);                                                     \
+	if (!s)                                                                                \
+		return NULL;                                                                   \
+	k->key[way] = p;                                                                       \
+	s->index = i;                                                                          \
+	s->claimed = now;                                                                      \
+	return s;                                                                              \
 }                                                                                              \
 static __always_inline struct type_##name *name##_claim(u64 p, u64 now, u32 loss)              \
 {                                                                                              \
