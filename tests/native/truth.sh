@@ -10,7 +10,6 @@
 
 here=$(cd "$(dirname "$0")" && pwd)
 [ "$(id -u)" = 0 ] || { echo "# truth.sh: needs root" >&2; exit 97; }
-T=$(mktemp -d /dev/shm/truth.XXXXXX)
 undo=()
 export SPOOR_NATIVE=1 # nothing_lost() in lib/truth.py
 end_all() {
@@ -23,6 +22,7 @@ if ! mountpoint -q /sys/kernel/tracing; then
 	[ -n "${TRUTH_NS:-}" ] || TRUTH_NS=1 exec unshare -m "$0" "$@"
 	mount -t tracefs tracefs /sys/kernel/tracing
 fi
+T=$(mktemp -d /dev/shm/truth.XXXXXX)
 # What else runs here shall not be measured: before it, when the CPUs are busy.
 renice -n -15 $$ >/dev/null 2>&1
 trap 'rc=$?; end_all; rm -rf "$T"; exit $rc' EXIT
