@@ -4,7 +4,7 @@
 # Does spoor sched say what the kernel's own counters say? Root.
 #	O=DIR tests/native/sched.sh [NAME]...
 # and in a VM, where it tolerates no loss:
-#	tests/vm/run-vm --fast -t 600 KERNEL -- tests/native/sched.sh
+#	tests/vm/run-vm --fast -t 240 KERNEL -- tests/native/sched.sh
 #
 # Prints "ok|not ok|skip NAME DETAIL" a line. TRUTH_KEEP=DIR: where the traces are kept.
 # shellcheck disable=SC2034 # variables of tests/lib/truth.sh
