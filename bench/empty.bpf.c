@@ -5,26 +5,26 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
-SEC("tp_btf/block_rq_issue")
-int empty_issue(void *ctx)
-{
-	return 0;
-}
+#define EMPTY(tracepoint) SEC("tp_btf/" #tracepoint) int empty_##tracepoint(void *ctx) { return 0; }
 
-SEC("tp_btf/block_rq_complete")
-int empty_complete(void *ctx)
-{
-	return 0;
-}
+EMPTY(block_rq_issue)
+EMPTY(block_rq_complete)
+EMPTY(sys_enter)
+EMPTY(sys_exit)
 
-SEC("tp_btf/sys_enter")
-int empty_enter(void *ctx)
-{
-	return 0;
-}
-
-SEC("tp_btf/sys_exit")
-int empty_exit(void *ctx)
-{
-	return 0;
-}
+/* what else spoor io is called by during the bench's jobs */
+EMPTY(block_bio_queue)
+EMPTY(block_rq_insert)
+EMPTY(mm_filemap_fault)
+EMPTY(sched_switch)
+EMPTY(sched_wakeup)
+EMPTY(softirq_entry)
+EMPTY(softirq_exit)
+EMPTY(irq_handler_entry)
+EMPTY(irq_handler_exit)
+EMPTY(local_timer_entry)
+EMPTY(local_timer_exit)
+EMPTY(reschedule_entry)
+EMPTY(reschedule_exit)
+EMPTY(call_function_single_entry)
+EMPTY(call_function_single_exit)
