@@ -118,7 +118,7 @@ static __always_inline bool filter_task(struct task_struct *t)
 	if (filter.by_tid && (!own || !bpf_map_lookup_elem(&follow_tid, &tid)))
 		return false;
 	if (filter.by_comm) {
-		u64 comm[2];
+		u64 comm[2] = {}; /* 6.1 copies the name without what pads it */
 		bpf_get_current_comm(comm, sizeof(comm));
 		if (comm[0] != filter.comm[0] || comm[1] != filter.comm[1])
 			return false;

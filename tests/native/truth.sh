@@ -154,7 +154,7 @@ scenario_softirq() {
 
 scenario_cache_hit() {
 	dd if=/dev/urandom of="$T/cached" bs=1M count=4 2>/dev/null
-	trace cache_hit -- "$progs/readers" -B -z 16384 -n 500 "$T/cached"
+	trace cache_hit -n readers -- "$progs/readers" -B -z 16384 -n 500 "$T/cached"
 	verify cache_hit <<-E
 		ops = t.ops("pread64", comm="readers", file="/cached")
 		note(same(len(ops), 500, "reads"), same(sum(o["ret"] for o in ops), t.out["bytes"], "bytes"))

@@ -308,7 +308,7 @@ scenario_threads_10000() {
 scenario_cache_hit() {
 	dd if=/dev/urandom of=/root/cached bs=1M count=4 2>/dev/null
 	cat /root/cached >/dev/null
-	trace cache_hit -- "$progs/readers" -B -z 16384 -n 200 /root/cached
+	trace cache_hit -n readers -- "$progs/readers" -B -z 16384 -n 200 /root/cached
 	verify cache_hit <<-E
 		ops = t.ops("pread64", comm="readers", file="/root/cached")
 		note(same(len(ops), 200, "reads"), same(sum(o["ret"] for o in ops), t.out["bytes"], "bytes"))
