@@ -85,6 +85,17 @@ struct task_struct {
 #define PF_IO_WORKER 0x00000010
 #define PF_LOCAL_THROTTLE 0x00100000 /* set by the loop driver's worker (and nfsd) */
 
+/* --- locks: include/trace/events/lock.h --- */
+#define LCB_F_SPIN   (1u << 0)
+#define LCB_F_READ   (1u << 1)
+#define LCB_F_WRITE  (1u << 2)
+#define LCB_F_RT     (1u << 3)
+#define LCB_F_PERCPU (1u << 4)
+#define LCB_F_MUTEX  (1u << 5)
+struct atomic_long_counter { long counter; } BPF_CORE;
+struct mutex { struct atomic_long_counter owner; } BPF_CORE;        /* not of a kernel with PREEMPT_RT */
+struct rw_semaphore { struct atomic_long_counter owner; } BPF_CORE; /* not of a kernel with PREEMPT_RT */
+
 /* --- files --- */
 struct qstr { u64 hash_len; const unsigned char *name; } BPF_CORE;
 struct super_block { u32 s_dev; unsigned long s_magic; struct dentry *s_root; } BPF_CORE;

@@ -18,7 +18,7 @@ static const struct opt sched_table[] = {
 	{ 0, "json", OPT_FLAG, NULL, "Print JSON, an object a line.", AT(json) },
 	{ 'o', "output", OPT_STRING, "FILE", "Write to this file instead of standard output.", AT(output) },
 	{ 'q', "quiet", OPT_FLAG, NULL, "Print the result and errors, nothing else.", AT(quiet) },
-	{ 'v', "verbose", OPT_FLAG, NULL, "Print every process, cgroup and preemption, and what is done to attach.", AT(verbose) },
+	{ 'v', "verbose", OPT_FLAG, NULL, "Print every process, cgroup, preemption and lock, and what is done to attach.", AT(verbose) },
 	{ 0 },
 };
 

@@ -63,6 +63,8 @@ static const struct layer table[] = {
 	{ "sched", "migrations", "how often a task was moved to another CPU", false, { { TP("sched_migrate_task") } } },
 	{ "sched", "switches", "everything: no delay ends", true, { { TP("sched_switch") } } },
 	{ "sched", "idle states", "how idle time divides", false, { { TP("cpu_idle") } } },
+	{ "sched", "locks of the kernel", "who waits for them, where and how long", false,
+	  { { TP("contention_begin", "contention_end") } } },
 	{ "sched", "processes", "children of a followed process", false,
 	  { { TP("sched_process_fork", "sched_process_exit") } } },
 	{ "sched", "interrupts of devices", "part irq", false, { { TP("irq_handler_entry", "irq_handler_exit") } } },

@@ -168,11 +168,23 @@ struct task_row {
 /* `by` took a CPU from `pid`, which had to wait ns for one. pid 0: the CPU went idle, as by a limit of CPU time. */
 struct preemption { uint32_t by_pid, pid; const char *by, *comm; uint64_t count, ns; };
 
+/* Waits for locks of one kind at one place of the kernel. */
+struct lock_row {
+	const char *kind;                 /* "mutex", "spinlock", "rwlock read", "rwsem write", "semaphore", ... */
+	const char *where;                /* the function that took the lock */
+	const struct stack *stack;        /* of the place with the longest sum among those of that name; NULL: none */
+	uint64_t count, ns, max;
+	uint64_t lock;                    /* address of the one waited for the longest */
+	uint32_t owner_pid, owner_tid;    /* who held it when that wait began; 0: not told */
+	const char *owner;
+};
+
 struct sched {
-	unsigned int ncpus, ntasks, ncgroups, npreemptions;
+	unsigned int ncpus, ntasks, ncgroups, npreemptions, nlocks;
 	const struct cpu_row *cpus;
 	const struct task_row *tasks, *cgroups; /* by ns, largest first */
 	const struct preemption *preemptions;   /* by ns, largest first */
+	const struct lock_row *locks;           /* by ns, largest first */
 };
 
 /* ---- what a run comes to ---- */

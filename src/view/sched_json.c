@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later OR GPL-2.0 */
 /* The objects `delay` and `sched` of docs/format.md. */
+#include <inttypes.h>
+
 #include "view/sched.h"
 
 static void put_ran(struct json *j, const struct ran *r)
@@ -108,6 +110,28 @@ static void put_preemption(struct json *j, const struct preemption *p)
 	json_object_end(j);
 }
 
+static void put_lock(struct json *j, const struct lock_row *l)
+{
+	char address[24];
+
+	json_object_begin(j);
+	json_put_str(j, "kind", l->kind);
+	json_put_str(j, "where", l->where);
+	json_put_u64(j, "count", l->count);
+	json_put_u64(j, "ns", l->ns);
+	json_put_u64(j, "max", l->max);
+	snprintf(address, sizeof(address), "0x%" PRIx64, l->lock);
+	json_put_str(j, "lock", address);
+	json_put_u64(j, "owner_pid", l->owner_pid);
+	json_put_u64(j, "owner_tid", l->owner_tid);
+	json_put_str(j, "owner", l->owner);
+	json_put_array(j, "stack");
+	for (unsigned int i = 0; l->stack && i < l->stack->n; i++)
+		json_str(j, l->stack->name[i]);
+	json_array_end(j);
+	json_object_end(j);
+}
+
 void sched_json(struct json *j, const struct summary *sum)
 {
 	const struct sched *s = sum->sched;
@@ -132,6 +156,10 @@ void sched_json(struct json *j, const struct summary *sum)
 	json_put_array(j, "preemptions");
 	for (unsigned int i = 0; i < s->npreemptions; i++)
 		put_preemption(j, &s->preemptions[i]);
+	json_array_end(j);
+	json_put_array(j, "locks");
+	for (unsigned int i = 0; i < s->nlocks; i++)
+		put_lock(j, &s->locks[i]);
 	json_array_end(j);
 	json_object_end(j);
 }

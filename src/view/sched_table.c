@@ -9,7 +9,7 @@
 
 /* Columns of what is known of delays, from `first` on. */
 enum { D_COUNT, D_NS, D_MEAN, D_P50, D_P99, D_P999, D_MAX, D_PREEMPTED, D_VOLUNTARY, D_INVOLUNTARY, D_MOVED, D_N };
-enum { MOST_TASKS = 20, MOST_CGROUPS = 10, MOST_PREEMPTIONS = 10, MAX_IDLE = 10 };
+enum { MOST_TASKS = 20, MOST_CGROUPS = 10, MOST_PREEMPTIONS = 10, MOST_LOCKS = 10, MAX_IDLE = 10 };
 
 static void set_delay_columns(struct grid *g, unsigned int first)
 {
@@ -221,6 +221,42 @@ static int print_preemptions(const struct view *v, const struct preemption *p, u
 	return 0;
 }
 
+/* ---- locks ---- */
+
+static int print_locks(const struct view *v, const struct lock_row *l, unsigned int n)
+{
+	enum { L_WHERE, L_KIND, L_COUNT, L_NS, L_MEAN, L_MAX, L_OWNER, L_N };
+	static const struct col cols[L_N] = {
+		[L_WHERE] = { .head = "lock taken in", .left = true, .min = 12 }, [L_KIND] = { .head = "kind", .left = true },
+		[L_COUNT] = { .head = "waits", .group = true }, [L_NS] = { .head = "waited" }, [L_MEAN] = { .head = "mean" },
+		[L_MAX] = { .head = "max" }, [L_OWNER] = { .head = "then held by", .left = true, .group = true, .min = 12, .rank = 1 },
+	};
+	char comm[64];
+	struct grid g;
+
+	if (grid_init(&g, L_N, n))
+		return -ENOMEM;
+	memcpy(g.col, cols, sizeof(cols));
+	for (unsigned int i = 0; i < n; i++) {
+		snprintf(grid_cell(&g, i, L_WHERE)->s, CELL_LEN, "%s", l[i].where);
+		snprintf(grid_cell(&g, i, L_KIND)->s, CELL_LEN, "%s", l[i].kind);
+		fmt_count(grid_cell(&g, i, L_COUNT)->s, l[i].count);
+		fmt_time(grid_cell(&g, i, L_NS)->s, l[i].ns);
+		fmt_time(grid_cell(&g, i, L_MEAN)->s, l[i].count ? l[i].ns / l[i].count : 0);
+		fmt_time(grid_cell(&g, i, L_MAX)->s, l[i].max);
+		if (l[i].owner_tid)
+			snprintf(grid_cell(&g, i, L_OWNER)->s, CELL_LEN, "%s[%u]", fmt_escape(comm, sizeof(comm), l[i].owner),
+				 l[i].owner_tid);
+	}
+	grid_measure(&g);
+	grid_fit(&g, v->o.width);
+	grid_head(&g, v);
+	for (unsigned int i = 0; i < n; i++)
+		grid_row(&g, v, i);
+	grid_free(&g);
+	return 0;
+}
+
 /* ---- all of it ---- */
 
 static unsigned int at_most(const struct view *v, unsigned int n, unsigned int most)
@@ -245,7 +281,7 @@ int sched_table(struct view *v, const struct summary *sum)
 {
 	const struct sched *s = sum->sched;
 	unsigned int tasks = at_most(v, s->ntasks, MOST_TASKS), groups = at_most(v, s->ncgroups, MOST_CGROUPS);
-	unsigned int pairs = at_most(v, s->npreemptions, MOST_PREEMPTIONS);
+	unsigned int pairs = at_most(v, s->npreemptions, MOST_PREEMPTIONS), locks = at_most(v, s->nlocks, MOST_LOCKS);
 	int err;
 
 	print_title(v, sum);
@@ -264,6 +300,11 @@ int sched_table(struct view *v, const struct summary *sum)
 		fputc('\n', v->o.out);
 		err = print_preemptions(v, s->preemptions, pairs);
 		print_more(v, s->npreemptions, pairs, "pairs");
+	}
+	if (!err && locks) {
+		fputc('\n', v->o.out);
+		err = print_locks(v, s->locks, locks);
+		print_more(v, s->nlocks, locks, "places");
 	}
 	fputc('\n', v->o.out);
 	return err;

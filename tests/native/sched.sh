@@ -132,7 +132,30 @@ scenario_cpus() {
 	E
 }
 
-scenarios=(spin wakeup migrations realtime cpu_max cpus)
+# Two writers of one file: one holds the inode's lock, the other sleeps for it. What it was without a CPU was that wait.
+scenario_locks() {
+	trace locks -n waiter -- "$progs/inode_lock" -n 20 -w 100 "$T/locks.file"
+	rm -f "$T/locks.file"
+	verify locks <<-'E'
+		import json
+		if t.unseen("locks"):
+		    holds(not t.sched["locks"], "locks that cannot be seen")
+		    skip("this kernel has no contention tracepoints, and spoor says so")
+		truth = json.loads(text("locks.out"))
+		found = [l for l in t.sched["locks"] if l["kind"] == "rwsem write" and l["owner"] == "holder"]
+		holds(found, f"no such lock among {[(l['kind'], l['where'], l['owner']) for l in t.sched['locks']]}")
+		top = max(found, key=lambda l: l["ns"])
+		holds("write_iter" in top["where"] and top["where"] in top["stack"], f"taken in {top['where']}, stack {top['stack']}")
+		note(f"{top['count']} waits in {top['where']} for {top['owner']}")
+		# not less than the time without a CPU, but for the way to sleep and back; not more than its writes took
+		ns = sum(l["ns"] for l in found)
+		note(at_least(ns, truth["waiter_off_cpu_ns"], "waited", share=0.9))
+		holds(ns <= truth["waiter_ns"], f"waited {ns} ns, its writes took {truth['waiter_ns']}")
+		holds(all(0 < l["max"] <= l["ns"] for l in t.sched["locks"]), "max is not within ns")
+	E
+}
+
+scenarios=(spin wakeup migrations realtime cpu_max cpus locks)
 after=end_all
 
 [ -z "${TRUTH_KEEP:-}" ] || mkdir -p "$TRUTH_KEEP"

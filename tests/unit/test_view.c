@@ -511,7 +511,14 @@ static void render_sched(const struct sink *sink, const struct sink_opts *opts, 
 		{ .comm = "", .cgroup = "/", .policy = "", .cgroup_id = 1, .d = d },
 	};
 	const struct preemption pairs[] = { { 900, 812, "hog", "postgres", 40, 700 * MS }, { 0, 812, "idle", "postgres", 1, 5 * MS } };
-	const struct sched s = { 2, 4, 2, 2, cpus, tasks, groups, pairs };
+	static const char *const frames[] = { "rwsem_down_write_slowpath", "down_write", "ext4_buffered_write_iter" };
+	const struct stack stack = { 3, frames, NULL };
+	const struct lock_row locks[] = {
+		{ .kind = "rwsem write", .where = "ext4_buffered_write_iter", .stack = &stack, .count = 12, .ns = 90 * MS,
+		  .max = 30 * MS, .lock = 0xffff888012345678, .owner_pid = 900, .owner_tid = 901, .owner = "hog\033" },
+		{ .kind = "spinlock", .where = "unknown", .count = 1, .ns = 900, .max = 900, .lock = 16, .owner = "" },
+	};
+	const struct sched s = { 2, 4, 2, 2, 2, cpus, tasks, groups, pairs, locks };
 	const struct summary sum = { .t = 5 * S, .ns = 2 * S, .sched = &s };
 	const struct delay delays[] = {
 		{ .t = 6 * S, .ns = 305 * MS, .pid = 812, .tid = 813, .comm = "postgres", .cgroup = "/system.slice/postgresql.service",

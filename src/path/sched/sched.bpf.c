@@ -633,6 +633,22 @@ int sched_idle(u64 *ctx)
 	return 0;
 }
 
+/* ---- locks ---- */
+
+#include "path/sched/lock.bpf.h"
+
+SEC("tp_btf/contention_begin")
+int sched_contended(u64 *ctx)
+{
+	return lock_contended(ctx);
+}
+
+SEC("tp_btf/contention_end")
+int sched_acquired(u64 *ctx)
+{
+	return lock_acquired(ctx);
+}
+
 /* ---- processes ---- */
 
 SEC("tp_btf/sched_process_fork")

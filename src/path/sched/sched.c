@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later OR GPL-2.0 */
 /* `spoor sched` as a source: open, poll, finish, summary, close. */
+#include <bpf/bpf.h>
 #include <errno.h>
 
 #include "base/log.h"
+#include "model/stacks.h"
 #include "path/sched/sched_priv.h"
 #include "path/sched/sched_source.h"
 
@@ -74,6 +76,34 @@ static int on_record(void *self, const void *data, size_t size)
 	return st->opts.top ? top_keep(st, &rec) : deliver(st, &rec);
 }
 
+static unsigned int stack_fetch(void *ctx, uint64_t id, uint64_t *addr, unsigned int max)
+{
+	struct sched_state *st = ctx;
+	struct sched_stack k;
+
+	if (bpf_map_lookup_elem(sched_map_fd(st, "lock_stacks"), &id, &k))
+		return 0;
+	if (k.n > SCHED_STACK)
+		k.n = SCHED_STACK;
+	if (k.n > max)
+		k.n = max;
+	memcpy(addr, k.ip, k.n * sizeof(*addr));
+	return k.n;
+}
+
+static void stack_list(void *ctx, void (*fn)(void *arg, uint64_t id), void *arg)
+{
+	struct sched_state *st = ctx;
+	int fd = sched_map_fd(st, "lock_stacks");
+	uint64_t id, prev, *at = NULL;
+
+	while (!bpf_map_get_next_key(fd, at, &id)) {
+		fn(arg, id);
+		prev = id;
+		at = &prev;
+	}
+}
+
 static void sched_close(void *self)
 {
 	struct sched_state *st = self;
@@ -83,6 +113,8 @@ static void sched_close(void *self)
 	records_close(&st->records);
 	sched_unload(st);
 	sched_sums_free(st->sums);
+	sched_locks_free(st->locks);
+	stacks_free(st->stacks);
 	names_free(st->names);
 	vec_free(&st->top);
 	free(st);
@@ -107,7 +139,9 @@ static int sched_open(void **self, const void *opts, struct probe *probe)
 		goto fail;
 	err = -ENOMEM;
 	st->sums = sched_sums_new(st);
-	if (!st->sums)
+	st->locks = sched_locks_new(st);
+	st->stacks = stacks_new(stack_fetch, stack_list, st);
+	if (!st->sums || !st->locks || !st->stacks)
 		goto fail;
 	*self = st;
 	return 0;
@@ -173,6 +207,7 @@ static int sched_losses(void *self, struct losses *out)
 		[SCHED_LOST_SWITCH] = { "task switches", "not shown by the kernel; the CPU's time until the next one is unknown" },
 		[SCHED_LOST_ROW] = { "names", "more processes than rows: counted as others" },
 		[SCHED_LOST_PAIR] = { "preemptions", "more pairs than the table holds" },
+		[SCHED_LOST_LOCK] = { "waits for locks", "more places, stacks or sleepers than the tables hold" },
 	};
 	struct sched_state *st = self;
 	uint64_t lost[SCHED_LOST_N];

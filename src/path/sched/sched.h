@@ -68,6 +68,17 @@ struct sched_pair {
 	char by_comm[16], comm[16];
 };
 
+/* Waits for locks of the kernel at one place (a stack), per CPU. count 0: free. flags: LCB_F_* of contention_begin. */
+enum { SCHED_LOCKS = 1024, SCHED_STACK = 24 };
+struct sched_stack { __u32 n, pad; __u64 ip[SCHED_STACK]; };
+struct sched_lock {
+	__u64 site;                /* of the stack; 0: not known */
+	__u64 count, ns, max;
+	__u64 lock;                /* address, of the longest wait; and who held it then, if that is known */
+	__u32 flags, owner_tid, owner_tgid, pad;
+	char owner[16];
+};
+
 /* How a delay began, and in what context the waker was. */
 enum sched_how { SCHED_NONE, SCHED_WAKING, SCHED_WOKEN, SCHED_NEW, SCHED_PREEMPTED };
 enum sched_context { SCHED_BY_UNKNOWN, SCHED_BY_TASK, SCHED_BY_SOFTIRQ, SCHED_BY_IRQ };
@@ -94,10 +105,11 @@ struct sched_rec {
 	struct sched_ran ran[SCHED_RAN];
 };
 
-enum sched_loss { SCHED_LOST_RING, SCHED_LOST_SLOT, SCHED_LOST_WAKEUP, SCHED_LOST_SWITCH, SCHED_LOST_ROW, SCHED_LOST_PAIR, SCHED_LOST_N };
+enum sched_loss { SCHED_LOST_RING, SCHED_LOST_SLOT, SCHED_LOST_WAKEUP, SCHED_LOST_SWITCH, SCHED_LOST_ROW, SCHED_LOST_PAIR, SCHED_LOST_LOCK, SCHED_LOST_N };
 
 _Static_assert(sizeof(struct sched_row) == 16 + 8 + 8 + 16 + 9 * 8 + WIRE_HIST_N * 8, "sched_row");
 _Static_assert(sizeof(struct sched_pair) == 56, "sched_pair");
+_Static_assert(sizeof(struct sched_lock) == 72, "sched_lock");
 _Static_assert(sizeof(struct sched_rec) == 112 + SCHED_RAN * 40, "sched_rec");
 
 #endif

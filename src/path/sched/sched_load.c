@@ -26,6 +26,7 @@ static const struct hook hooks[] = {
 	{ "waking", "sched_waking", NULL, "sched_waking", false, W_RECORDS, "who woke a task" },
 	{ "migrate", "sched_migrate", NULL, "sched_migrate_task", false, W_ALL, "migrations" },
 	{ "idle", "sched_idle", NULL, "cpu_idle", false, W_ALL, "idle states" },
+	{ "locks", "sched_contended", "sched_acquired", "contention_begin", false, W_ALL, "waits for locks of the kernel" },
 	{ "fork", "sched_fork", NULL, "sched_process_fork", false, W_FOLLOW | HOOK_MUST, "children" },
 	{ "exit", "sched_exit", NULL, "sched_process_exit", false, W_FOLLOW, "ends of followed processes" },
 	{ "irq", "sched_irq_enter", "sched_irq_exit", "irq_handler_entry", false, W_ALL, "part irq" },

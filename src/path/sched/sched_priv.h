@@ -16,7 +16,9 @@
 #include "path/sched/sched_opts.h"
 
 struct sched_bpf;
+struct sched_locks;
 struct sched_sums;
+struct stacks;
 
 struct sched_state {
 	struct sched_opts opts;
@@ -27,6 +29,8 @@ struct sched_state {
 	struct names *names;
 	const struct feed *feed;          /* during a poll */
 	struct sched_sums *sums;
+	struct sched_locks *locks;
+	struct stacks *stacks;            /* of waits for locks */
 	uint64_t epoch;                   /* when the clocks of the CPUs began */
 	unsigned int nrows;               /* entries of the map of rows */
 	VEC(struct sched_rec) top;        /* the longest so far, in no order */
@@ -56,5 +60,14 @@ struct sched_sums *sched_sums_new(struct sched_state *st);
 void sched_sums_free(struct sched_sums *s);
 int sched_sums_begin(struct sched_sums *s);  /* the window begins */
 int sched_sums_read(struct sched_sums *s, struct summary *out, bool interval);
+
+/* sched_locks.c */
+const char *sched_lock_kind(unsigned int flags); /* LCB_F_* */
+/* The innermost function that is not one of taking a lock; "unknown". */
+const char *sched_lock_where(const char *const *name, unsigned int n);
+struct sched_locks *sched_locks_new(struct sched_state *st);
+void sched_locks_free(struct sched_locks *l);
+/* Adds the waits for locks to the result. 0 or -errno. Valid until the next call. */
+int sched_locks_read(struct sched_locks *l, struct sched *out, bool interval);
 
 #endif

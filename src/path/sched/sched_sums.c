@@ -568,6 +568,9 @@ int sched_sums_read(struct sched_sums *s, struct summary *out, bool interval)
 		.ncgroups = (unsigned int)s->cgroups.n, .npreemptions = (unsigned int)s->preemptions.n, .cpus = s->cpus.v,
 		.tasks = s->tasks.v, .cgroups = s->cgroups.v, .preemptions = s->preemptions.v,
 	};
+	err = sched_locks_read(s->st->locks, &s->out, interval);
+	if (err)
+		return err;
 	*out = (struct summary){ .t = from, .ns = s->at.t - from, .interval = interval, .sched = &s->out };
 	if (interval)
 		interval_end(s);

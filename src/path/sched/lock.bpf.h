@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Who had to wait for a lock of the kernel, where, and who held it. The tracepoints are there since 5.19. */
+#ifndef SPOOR_SCHED_LOCK_BPF_H
+#define SPOOR_SCHED_LOCK_BPF_H
+
+/* One wait under way. lock 0: none. */
+struct lock_wait {
+	u64 t, lock, site;
+	u32 flags, owner_tid, owner_tgid, pad;
+	char owner[16];
+};
+
+/* Who spins stays on its CPU; interrupts that come meanwhile have waits of their own. */
+enum { LOCK_LEVELS = 4 };
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, LOCK_LEVELS);
+	__type(key, u32);
+	__type(value, struct lock_wait);
+} lock_spins SEC(".maps");
+
+/* Who sleeps, by thread id. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, u32);
+	__type(value, struct lock_wait);
+} lock_sleeps SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, SCHED_LOCKS);
+	__type(key, u32);
+	__type(value, struct sched_lock);
+} locks SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 2048);
+	__type(key, u64);
+	__type(value, struct sched_stack);
+} lock_stacks SEC(".maps");
+
+/* For a stack and a wait under construction: programs of a CPU do not interrupt themselves. */
+struct lock_scratch { struct sched_stack stack; struct lock_wait wait; };
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct lock_scratch);
+} lock_scratches SEC(".maps");
+
+static __always_inline struct lock_wait *lock_spin_at(void)
+{
+	struct cpu_irq *q = cpu_irq_get();
+	u32 level = !q ? 0 : q->irq_depth ? 2 : q->in_softirq ? 1 : 0;
+
+	return bpf_map_lookup_elem(&lock_spins, &level);
+}
+
+/* Who holds a mutex, or a semaphore for writing: a pointer with flags in its lowest bits (MUTEX_FLAGS, RWSEM_*). */
+static __always_inline struct task_struct *lock_owner(u64 lock, u32 flags)
+{
+	struct rw_semaphore *sem = (struct rw_semaphore *)lock;
+	struct mutex *mutex = (struct mutex *)lock;
+	u64 owner = 0;
+
+	if (flags & LCB_F_MUTEX) {
+		if (bpf_core_field_exists(mutex->owner))
+			owner = BPF_CORE_READ(mutex, owner.counter);
+	} else if (!(flags & (LCB_F_SPIN | LCB_F_RT | LCB_F_PERCPU)) && flags & (LCB_F_READ | LCB_F_WRITE)) {
+		if (bpf_core_field_exists(sem->owner))
+			owner = BPF_CORE_READ(sem, owner.counter);
+		if (owner & 1) /* RWSEM_READER_OWNED: one of several, perhaps gone */
+			return NULL;
+	}
+	return (struct task_struct *)(owner & ~7ull);
+}
+
+/* Before the wait: whoever has the lock already shall not hold it longer for this. */
+static __always_inline u64 lock_site(void *ctx, struct sched_stack *stack)
+{
+	long n = bpf_get_stack(ctx, stack->ip, sizeof(stack->ip), 0);
+	u64 site = 0;
+
+	if (n <= 0)
+		return 0;
+	stack->n = n / 8;
+	for (u32 i = 0; i < SCHED_STACK && i < stack->n; i++)
+		site = (site ^ stack->ip[i]) * 0x9e3779b97f4a7c15ull;
+	if (!bpf_map_lookup_elem(&lock_stacks, &site) && bpf_map_update_elem(&lock_stacks, &site, stack, BPF_ANY))
+		lose(SCHED_LOST_LOCK);
+	return site;
+}
+
+static __always_inline int lock_contended(u64 *ctx)
+{
+	u32 tid = bpf_get_current_pid_tgid(), flags = ctx[1], zero = 0;
+	u64 lock = CTX_ARG(ctx, 0);
+	struct lock_scratch *sc = bpf_map_lookup_elem(&lock_scratches, &zero);
+	struct task_struct *owner;
+	struct lock_wait *w;
+
+	if (!ready || !sc || !filter_task((struct task_struct *)bpf_get_current_task()))
+		return 0;
+	if (flags & LCB_F_SPIN && !(flags & LCB_F_MUTEX)) {
+		w = lock_spin_at();
+	} else {
+		w = bpf_map_lookup_elem(&lock_sleeps, &tid);
+		if (w && w->lock == lock) /* a mutex: it spun for it first */
+			return 0;
+		w = &sc->wait;
+	}
+	if (!w)
+		return 0;
+	w->t = bpf_ktime_get_ns();
+	w->lock = lock;
+	w->flags = flags;
+	w->site = lock_site(ctx, &sc->stack);
+	owner = lock_owner(lock, flags);
+	w->owner_tid = owner ? BPF_CORE_READ(owner, pid) : 0;
+	w->owner_tgid = owner ? BPF_CORE_READ(owner, tgid) : 0;
+	__builtin_memset(w->owner, 0, sizeof(w->owner));
+	if (owner)
+		bpf_probe_read_kernel(w->owner, sizeof(w->owner), owner->comm);
+	if (w == &sc->wait && bpf_map_update_elem(&lock_sleeps, &tid, w, BPF_ANY))
+		lose(SCHED_LOST_LOCK);
+	return 0;
+}
+
+/* Sums by place and kind, a table of each CPU. */
+static __always_inline void lock_add(const struct lock_wait *w, u64 ns)
+{
+	u32 h = slot_hash(w->site ^ w->flags);
+
+	for (u32 way = 0; way < 4; way++) {
+		u32 i = (h & (SCHED_LOCKS - 1)) ^ way;
+		struct sched_lock *l = bpf_map_lookup_elem(&locks, &i);
+
+		if (!l)
+			return;
+		if (!l->count) {
+			l->site = w->site;
+			l->flags = w->flags;
+		} else if (l->site != w->site || l->flags != w->flags) {
+			continue;
+		}
+		l->count++;
+		l->ns += ns;
+		if (ns < l->max)
+			return;
+		l->max = ns;
+		l->lock = w->lock;
+		l->owner_tid = w->owner_tid;
+		l->owner_tgid = w->owner_tgid;
+		__builtin_memcpy(l->owner, w->owner, sizeof(l->owner));
+		return;
+	}
+	lose(SCHED_LOST_LOCK);
+}
+
+static __always_inline int lock_acquired(u64 *ctx)
+{
+	u64 lock = CTX_ARG(ctx, 0), now;
+	u32 tid = bpf_get_current_pid_tgid();
+	struct lock_wait *w = lock_spin_at();
+	bool spun = w && w->lock == lock;
+
+	if (!spun) {
+		w = bpf_map_lookup_elem(&lock_sleeps, &tid);
+		if (!w || w->lock != lock) /* it began before tracing */
+			return 0;
+	}
+	now = bpf_ktime_get_ns();
+	if (ready)
+		lock_add(w, now > w->t ? now - w->t : 0);
+	if (spun)
+		w->lock = 0;
+	else
+		bpf_map_delete_elem(&lock_sleeps, &tid);
+	return 0;
+}
+
+#endif
