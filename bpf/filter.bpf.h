@@ -85,6 +85,7 @@ static __always_inline void follow_end(u32 kernel_tgid)
 static __always_inline bool filter_cgroup_ok(struct task_struct *t)
 {
 	struct css_set *set = BPF_CORE_READ(t, cgroups);
+	u32 subsys = filter.cgroup_subsys & 15; /* by itself: CO-RE would look for struct task_filter in the kernel, too */
 	struct cgroup_subsys_state *css = NULL;
 	struct cgroup *c = NULL;
 	u64 id;
@@ -92,7 +93,7 @@ static __always_inline bool filter_cgroup_ok(struct task_struct *t)
 	if (filter.cgroup_subsys < 0)
 		c = BPF_CORE_READ(set, dfl_cgrp);
 	else {
-		bpf_core_read(&css, sizeof(css), &set->subsys[filter.cgroup_subsys & 15]);
+		bpf_core_read(&css, sizeof(css), &set->subsys[subsys]);
 		c = BPF_CORE_READ(css, cgroup);
 	}
 	for (int i = 0; i < FILTER_CGROUP_DEPTH && c; i++) {
@@ -162,7 +163,7 @@ static __always_inline bool filter_other(struct task_struct *t)
 		return false;
 	if (filter.by_comm) {
 		u64 comm[2] = {};
-		bpf_probe_read_kernel(comm, sizeof(comm), t->comm);
+		bpf_probe_read_kernel_str(comm, sizeof(comm), t->comm); /* without what a longer name has left behind it */
 		if (comm[0] != filter.comm[0] || comm[1] != filter.comm[1])
 			return false;
 	}

@@ -95,7 +95,7 @@ scenario_cpu_max() {
 		group=/sys/fs/cgroup/spoor-sched-$$
 		mkdir "$group" && echo "20000 100000" >"$group/cpu.max"
 	fi 2>/dev/null || { skip cpu_max "no controller cpu"; return; }
-	trace cpu_max --slower 20ms -- sh -c "echo \$\$ >$group/cgroup.procs; '$w' limited 1 1500 spin '$T/cpu_max.limited'; :"
+	trace cpu_max --slower 20ms -c "$group" -- sh -c "echo \$\$ >$group/cgroup.procs; '$w' limited 1 1500 spin '$T/cpu_max.limited'; :"
 	verify cpu_max <<-E
 		found = t.tasks("limited")
 		note(at_least(found["ns"], 1500e6 * 0.8, "delay", share=0.75), at_least(1500e6 * 0.2, found["ran"], "limit, ran", share=0.6))

@@ -224,7 +224,7 @@ scenario_runq_cpu_max() {
 	[ -e "$g/cpu.max" ] || { skip runq_cpu_max "this kernel has no cpu.max"; return; }
 	dd if=/dev/urandom of=/tmp/cached bs=1M count=16 2>/dev/null
 	echo "10000 100000" >"$g/cpu.max"
-	trace runq_cpu_max -- sh -c "echo \$\$ >$g/cgroup.procs; exec $progs/readers -B -r -z 8388608 -n 20 /tmp/cached"
+	trace runq_cpu_max -c "$g" -- sh -c "echo \$\$ >$g/cgroup.procs; exec $progs/readers -B -r -z 8388608 -n 20 /tmp/cached"
 	verify runq_cpu_max <<-E
 		ops = t.ops("pread64", comm="readers", where=lambda o: o["bytes"] == 8388608)
 		note(same(len(ops), 20, "reads"))
