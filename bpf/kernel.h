@@ -2,8 +2,6 @@
 /*
  * The few kernel types that spoor reads, by hand: only the members in use, offsets relocated by CO-RE at
  * load time. No vmlinux.h, so the build needs no BTF and does not depend on the build machine's kernel.
- * A type whose name ends in ___something is a flavour: the same kernel type as an older or newer kernel
- * has it (libbpf drops the suffix when it looks for the type).
  */
 #ifndef SPOOR_BPF_KERNEL_H
 #define SPOOR_BPF_KERNEL_H
@@ -165,10 +163,6 @@ struct request {
 
 /* include/linux/blk_types.h; unchanged 5.10 to 6.18 unless said */
 #define REQ_OP_MASK      0xff
-#define REQ_OP_READ      0
-#define REQ_OP_WRITE     1
-#define REQ_OP_FLUSH     2
-#define REQ_OP_DISCARD   3
 
 /* --- io_uring --- */
 struct io_uring { u32 head, tail; } BPF_CORE;

@@ -80,6 +80,8 @@ const char *probe_tracepoint_arg(struct probe *p, const char *name, unsigned int
 
 /* May typed tracepoint programs call this helper (BPF_FUNC_*)? */
 bool probe_helper(struct probe *p, int helper);
+/* Whether programs may call the kernel function bpf_rdonly_cast(). */
+bool probe_rdonly_cast(struct probe *p);
 
 /* Is this function in the BTF of the kernel or of a loaded module? Says nothing about whether fentry works:
  * ask PROBE_FENTRY too. */

@@ -112,6 +112,30 @@ bool probe_helper(struct probe *p, int helper)
 	return true;
 }
 
+/* The verifier wants the id of a structure as second argument, and a kernel without JIT refuses the call. */
+bool probe_rdonly_cast(struct probe *p)
+{
+	struct btf *btf = probe_btf(p);
+	int fn = btf ? btf__find_by_name_kind(btf, "bpf_rdonly_cast", BTF_KIND_FUNC) : -ENOENT;
+	int type = fn > 0 ? btf__find_by_name_kind(btf, "task_struct", BTF_KIND_STRUCT) : -ENOENT, fd;
+	const struct bpf_insn call[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_1 },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_2, .imm = type },
+		{ .code = BPF_JMP | BPF_CALL, .src_reg = BPF_PSEUDO_KFUNC_CALL, .imm = fn },
+		nothing[0], nothing[1],
+	};
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = BPF_TRACE_RAW_TP,
+		    .attach_btf_id = (__u32)probe_tracepoint_type(p, quiet_tracepoint));
+
+	if (type < 0)
+		return false;
+	fd = bpf_prog_load(BPF_PROG_TYPE_TRACING, "spoor_probe", "GPL", call, sizeof(call) / sizeof(call[0]), &opts);
+	if (fd < 0)
+		return false;
+	close(fd);
+	return true;
+}
+
 void probe_try_fentry(struct probe *p, struct probe_result *r)
 {
 	int id = -ENOENT, prog, err;

@@ -12,7 +12,7 @@ enum { CHAIN = 16, STEPS = 80 };
 /* From 5.16 the completion tracepoints give a blk_status_t, before a negative errno (5.16: 8a7d267b4a2c). */
 const volatile bool error_is_status;
 
-/* A table, and no switch: the verifier would follow each direction to the end. Second half: of read-ahead. */
+/* By REQ_OP_*. A table, and no switch: the verifier would follow each direction to the end. Second half: of read-ahead. */
 enum { REQ_OPS = 64 };
 const volatile u8 rw_of_op[2 * REQ_OPS] = {
 	RW_READ, RW_WRITE, RW_FLUSH, RW_DISCARD, [4 ... REQ_OPS - 1] = RW_OTHER,

@@ -204,7 +204,7 @@ int io_fault_end(u64 *ctx)
 	return 0;
 }
 
-/* Where functions cannot be probed: the fault begins here (the tracepoint came with 6.14) and ends, for want
+/* Where functions cannot be probed: the fault begins here (6.1 has no such tracepoint, 6.12 has) and ends, for want
  * of anything later, when the task runs again after it blocked; a fault that did not block is not one of ours. */
 SEC("tp_btf/mm_filemap_fault")
 int io_fault_begin_tp(u64 *ctx)
@@ -272,12 +272,12 @@ int io_uring_submit_old(u64 *ctx)
 	if (!ready)
 		return 0;
 	if (uring_submit_form == SUBMIT_REQ) {
-		req = UNTRUSTED(struct io_kiocb, CTX_ARG(ctx, 0));
+		req = (struct io_kiocb *)CTX_ARG(ctx, 0);
 		uring_submit((u64)BPF_CORE_READ(req, ctx), req, kiocb_user_data(req), BPF_CORE_READ(req, opcode));
 	} else if (uring_submit_form == SUBMIT_CTX_OPCODE) {
 		uring_submit(CTX_ARG(ctx, 0), NULL, CTX_ARG(ctx, 2), (u8)CTX_ARG(ctx, 1));
 	} else {
-		uring_submit(CTX_ARG(ctx, 0), UNTRUSTED(struct io_kiocb, CTX_ARG(ctx, 1)), CTX_ARG(ctx, 3), (u8)CTX_ARG(ctx, 2));
+		uring_submit(CTX_ARG(ctx, 0), (struct io_kiocb *)CTX_ARG(ctx, 1), CTX_ARG(ctx, 3), (u8)CTX_ARG(ctx, 2));
 	}
 	return 0;
 }
@@ -285,7 +285,7 @@ int io_uring_submit_old(u64 *ctx)
 SEC("raw_tp/io_uring_submit_req")
 int io_uring_submit_new(u64 *ctx)
 {
-	struct io_kiocb *req = UNTRUSTED(struct io_kiocb, ctx[0]);
+	struct io_kiocb *req = (void *)ctx[0];
 
 	if (ready)
 		uring_submit((u64)BPF_CORE_READ(req, ctx), req, kiocb_user_data(req), BPF_CORE_READ(req, opcode));
@@ -319,10 +319,10 @@ int io_uring_done(u64 *ctx)
 	if (uring_complete_form == COMPLETE_CTX_DATA) {
 		uring_complete(ring_ctx, NULL, CTX_ARG(ctx, 1), CTX_ARG(ctx, 2));
 	} else if (uring_complete_form == COMPLETE_CTX_REQ_DATA) {
-		uring_complete(ring_ctx, UNTRUSTED(struct io_kiocb, CTX_ARG(ctx, 1)), CTX_ARG(ctx, 2), CTX_ARG(ctx, 3));
+		uring_complete(ring_ctx, (struct io_kiocb *)CTX_ARG(ctx, 1), CTX_ARG(ctx, 2), CTX_ARG(ctx, 3));
 	} else {
 		cqe = (struct io_uring_cqe *)CTX_ARG(ctx, 2);
-		uring_complete(ring_ctx, UNTRUSTED(struct io_kiocb, CTX_ARG(ctx, 1)), BPF_CORE_READ(cqe, user_data),
+		uring_complete(ring_ctx, (struct io_kiocb *)CTX_ARG(ctx, 1), BPF_CORE_READ(cqe, user_data),
 			       BPF_CORE_READ(cqe, res));
 	}
 	return 0;
@@ -392,7 +392,7 @@ int io_bio_queue(u64 *ctx)
 SEC("tp_btf/block_getrq")
 int io_getrq(u64 *ctx)
 {
-	struct bio *bio = UNTRUSTED(struct bio, CTX_ARG01(ctx, arg_getrq));
+	struct bio *bio = CTX_ARG01(ctx, arg_getrq);
 	struct bio_slot *b = bio_find((u64)bio);
 
 	if (b)
@@ -416,9 +416,9 @@ static __always_inline int bio_merged(u64 *ctx)
 	struct bio_slot *b;
 
 	if (arg_merge)
-		bio = UNTRUSTED(struct bio, CTX_ARG(ctx, 2));
+		bio = (struct bio *)CTX_ARG(ctx, 2);
 	else
-		bio = UNTRUSTED(struct bio, CTX_ARG(ctx, 0));
+		bio = (struct bio *)CTX_ARG(ctx, 0);
 	b = bio_find((u64)bio);
 	if (b) {
 		b->t_getrq = bpf_ktime_get_ns();
@@ -496,7 +496,7 @@ int io_issue(u64 *ctx)
 SEC("tp_btf/block_rq_merge")
 int io_rq_merge(u64 *ctx)
 {
-	struct request *rq = UNTRUSTED(struct request, CTX_ARG01(ctx, arg_rq_merge));
+	struct request *rq = CTX_ARG01(ctx, arg_rq_merge);
 	struct request_slot *r = request_find((u64)rq);
 
 	if (r)
@@ -507,7 +507,7 @@ int io_rq_merge(u64 *ctx)
 SEC("tp_btf/block_rq_requeue")
 int io_requeue(u64 *ctx)
 {
-	struct request *rq = UNTRUSTED(struct request, CTX_ARG01(ctx, arg_rq_requeue));
+	struct request *rq = CTX_ARG01(ctx, arg_rq_requeue);
 	struct request_slot *r = request_find((u64)rq);
 
 	if (r)

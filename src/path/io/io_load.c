@@ -17,6 +17,7 @@ typedef uint64_t u64;
 #include "kernel/symbols.h"
 #include "path/io/io_priv.h"
 #include "src/path/io/io.skel.h"
+#include "src/path/io/io_cast.skel.h"
 
 /* When a program is wanted. */
 enum { W_MUST = HOOK_MUST, W_RUN = HOOK_RUN, W_CALLS = 4, W_FAULT = 8, W_KERNEL = 16, W_URING = 32, W_FOLLOW = 64, W_BLOCK = 128, W_RECORDS = 256,
@@ -133,7 +134,6 @@ static void set_forms(struct io_state *st, struct probe *p)
 	ro->arg_rq_merge = arg_of(p, "block_rq_merge", "request");
 	ro->arg_rq_requeue = arg_of(p, "block_rq_requeue", "request");
 	ro->has_task_btf = probe_can(p, PROBE_TASK_STORAGE); /* came in the same release */
-	ro->has_rdonly_cast = btf__find_by_name_kind(probe_btf(p), "bpf_rdonly_cast", BTF_KIND_FUNC) > 0;
 	ro->has_spin_lock = probe_helper(p, BPF_FUNC_spin_lock);
 	ro->has_prev_state = probe_tracepoint_args(p, "sched_switch") >= 4;
 	ro->error_is_status = strcmp(probe_tracepoint_arg(p, "block_rq_complete", 1), "int") != 0;
@@ -262,6 +262,20 @@ static int set_sizes(struct io_state *st)
 	return 0;
 }
 
+/* The same programs in two builds (UNTRUSTED in compat.bpf.h says why). */
+static int skel_open(struct io_state *st, struct probe *probe)
+{
+	st->skel = calloc(1, sizeof(*st->skel));
+	if (!st->skel || io_bpf__create_skeleton(st->skel)) {
+		free(st->skel);
+		st->skel = NULL;
+		return -ENOMEM;
+	}
+	if (probe_rdonly_cast(probe))
+		st->skel->skeleton->data = io_cast_bpf__elf_bytes(&st->skel->skeleton->data_sz);
+	return bpf_object__open_skeleton(st->skel->skeleton, NULL);
+}
+
 int io_load(struct io_state *st, struct probe *probe)
 {
 	bool use[HOOKS];
@@ -271,9 +285,9 @@ int io_load(struct io_state *st, struct probe *probe)
 		log_error("this kernel has no BTF (/sys/kernel/btf/vmlinux): it needs CONFIG_DEBUG_INFO_BTF=y");
 		return -EOPNOTSUPP;
 	}
-	st->skel = io_bpf__open();
-	if (!st->skel)
-		return -errno;
+	err = skel_open(st, probe);
+	if (err)
+		return err;
 	err = hooks_choose(hooks, HOOKS, wanted_mask(&st->opts), st->skel->obj, probe, use, &st->unseen);
 	if (err)
 		return err;
