@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later OR GPL-2.0 */
 #include <bpf/bpf.h>
-#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <sys/stat.h>
 
 #include "base/log.h"
-#include "kernel/blockdev.h"
 #include "model/hooks.h"
 
 int unseen_add(unseen_t *unseen, const char *what, const char *why)

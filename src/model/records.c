@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "model/records.h"
 
-enum { READ_MOST = 100000000, READ_CUT = -ECANCELED }; /* ns that a reading takes records; ended by that */
+enum { READ_MOST = 10000000, READ_CUT = -ECANCELED }; /* ns that a reading takes records; ended by that */
 
 /* libbpf reads on until the ring is empty, which it may never be. */
 static int on_record(void *ctx, void *data, size_t size)

@@ -24,8 +24,8 @@ struct records {
 int records_open(struct records *r, int map_fd, record_fn take, void *source); /* 0 or -errno */
 void records_close(struct records *r);
 
-/* Waits up to timeout_ms for records and takes them, for a tenth of a second at most: they may come faster than they can
- * be written. all: until there are none. 0 or -errno (-EINTR is 0). */
+/* Waits up to timeout_ms for records and takes them, 10 ms longer at most: they may come faster than they can be written.
+ * all: until there are none. 0 or -errno (-EINTR is 0). */
 int records_read(struct records *r, int timeout_ms, bool all);
 
 #endif

@@ -27,7 +27,7 @@ struct io_state {
 	struct records records;
 	struct blockdevs *devs;
 	struct stacks *stacks;
-	struct names *names;              /* files, processes, cgroups */
+	struct names *names;              /* files, cgroups */
 	const struct feed *feed;          /* during a poll */
 	unseen_t unseen;
 	struct io_decoder *decoder;

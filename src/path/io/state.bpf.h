@@ -415,10 +415,10 @@ static __always_inline struct type_##name *name##_find(u64 p)                   
 	return NULL;                                                                           \
 }                                                                                              \
 /* Index + 1 of an entry of the set that nobody freed for a minute; 0: there is none. */       \
-__noinline u32 name##_stale(u32 set, u64 now)                                                  \
+__noinline u32 name##_stale(u32 set, u32 cpu, u64 now)                                         \
 {                                                                                              \
-	for (u32 way = 0; way < POINTER_WAYS; way++) {                                         \
-		u32 i = set * POINTER_WAYS + way;                                              \
+	for (u32 n = 0; n < POINTER_WAYS; n++) {                                               \
+		u32 i = set * POINTER_WAYS + ((cpu + n) & (POINTER_WAYS - 1));                 \
 		struct type_##name *s = bpf_map_lookup_elem(&map, &i);                         \
 		if (s && (s64)(now - s->claimed) > 60000000000ll)                              \
 			return i + 1;                                                          \
@@ -441,7 +441,7 @@ static __always_inline struct type_##name *name##_grab(u64 p, u64 now, u32 loss)
 	}                                                                                      \
 	if (n == POINTER_WAYS) {                                                               \
 		lose(loss);                                                                    \
-		i = name##_stale(set, now);                                                    \
+		i = name##_stale(set, cpu, now);                                                \
 		if (!i)                                                                        \
 			return NULL;                                                           \
 		way = (i - 1) & (POINTER_WAYS - 1);                                            \

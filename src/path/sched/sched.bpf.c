@@ -275,8 +275,8 @@ static __always_inline u32 row_of(struct task_struct *t)
 			r->key.prio = t->prio;
 			r->key.policy = t->policy;
 			r->key.cgroup = cgroup;
-			r->used = 1;
 			row_name(r, t, bpf_ktime_get_ns());
+			r->used = 1;
 			return i + 1;
 		}
 		if (r->key.tgid == (u32)t->tgid && r->key.prio == (s16)t->prio && r->key.policy == (u16)t->policy &&

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later OR GPL-2.0 */
 /* From options to attached programs: hooks, constants, sizes, attach. */
-#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <sched.h>
-#include <unistd.h>
 
 typedef uint8_t u8;
 typedef uint32_t u32;
@@ -13,7 +11,6 @@ typedef uint64_t u64;
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "kernel/cgroup.h"
 #include "path/sched/sched_priv.h"
 #include "src/path/sched/sched.skel.h"
 
