@@ -276,7 +276,8 @@ static __always_inline struct bio_slot *bio_enter(struct bio *bio, u64 now)
 	b->sector = bio->bi_iter.bi_sector;
 	b->bytes = bio->bi_iter.bi_size;
 	b->rw = rw_of(opf);
-	if (b->rw == RW_WRITE && !b->bytes && (opf & REQ_FLAG(__REQ_PREFLUSH___x)))
+	b->preflush = b->rw == RW_WRITE && opf & REQ_FLAG(__REQ_PREFLUSH___x);
+	if (b->preflush && !b->bytes)
 		b->rw = RW_FLUSH;
 	b->counted = counted;
 	if (block_only && want_records)
@@ -411,6 +412,7 @@ static __always_inline void request_take(struct request_slot *r, struct bio_slot
 	if (!r->origin.dev && (b->origin.dev || want_records))
 		r->origin = b->origin;
 	r->counted |= b->counted;
+	r->preflush |= b->preflush;
 	if (b->rw == RW_FLUSH)
 		r->i.rw = RW_FLUSH;
 	bio_release(b);
@@ -617,10 +619,22 @@ static __always_inline void ahead_finish(const struct origin *a, const struct re
 		disk_send(IO_READAHEAD, r, sector, a, now, error);
 }
 
+/* A bio of an asynchronous operation is over. What the operation returns is known only when it is reaped, and not at all
+ * when that takes no call. */
+static __always_inline void async_served(struct io_slot *s, u64 now, s32 error)
+{
+	if (!s || !(s->flags & IOF_ASYNC) || s->done)
+		return;
+	s->done_at = now;
+	if (error)
+		s->res = -5; /* EIO */
+	else if (s->res >= 0)
+		s->res = s->size;
+}
+
 __noinline int link_complete(u32 request, u32 i, u64 now, s32 error)
 {
 	struct request_slot *r = bpf_map_lookup_elem(&requests, &request);
-	struct io_slot *s;
 	struct io_item *it;
 
 	if (!r)
@@ -629,10 +643,16 @@ __noinline int link_complete(u32 request, u32 i, u64 now, s32 error)
 	it = link_item(&r->link[i]);
 	if (it)
 		item_complete(it, &r->i, now, error);
-	s = link_slot(&r->link[i]);
-	if (s && (s->flags & IOF_ASYNC) && !s->done)
-		s->done_at = now;
+	async_served(link_slot(&r->link[i]), now, error);
 	return 0;
+}
+
+/* A write that the device's cache is flushed before is issued after that, by the queue (block/blk-flush.c): what it waited
+ * for is the device. */
+static __always_inline void preflush_settle(struct request_slot *r)
+{
+	if (r->preflush && r->i.bytes)
+		r->i.t_issue = r->i.t_insert = r->i.t_getrq > r->i.t_submit ? r->i.t_getrq : r->i.t_submit;
 }
 
 static __always_inline void request_complete(struct request *rq, s32 error, u32 bytes)
@@ -661,6 +681,7 @@ static __always_inline void request_complete(struct request *rq, s32 error, u32 
 			bio = vecs_forget(bio, r->i.dev);
 		loop_forget(r, (u64)rq);
 	}
+	preflush_settle(r);
 	if (r->i.t_submit) {
 		if (r->counted) {
 			device_row_add(&r->i, now, error != 0);
@@ -693,9 +714,10 @@ static __always_inline void lean_complete(struct request *rq, s32 error, u32 byt
 {
 	struct request_slot *r = request_find((u64)rq);
 	struct request_info info = {};
+	struct bio *bio;
 	u64 now;
 
-	if ((bytes < rq->__data_len && !error) || !rq->bio)
+	if (bytes < rq->__data_len && !error)
 		return;
 	if (!r) {
 		if (rq->__data_len && rq->start_time_ns > ready_at)
@@ -704,16 +726,21 @@ static __always_inline void lean_complete(struct request *rq, s32 error, u32 byt
 	}
 	info.t_issue = r->i.t_issue; /* once released it is another request's */
 	request_release(r);
+	info.rw = rw_of(rq->cmd_flags);
+	bio = rq->bio;
+	if (!bio && info.rw != RW_FLUSH) /* the queue's own flush has none; it serves all that ask for one meanwhile */
+		return;
 	info.dev = request_dev(rq);
 	if (ndevs_want && !filter_dev(info.dev))
 		return;
 	now = bpf_ktime_get_ns();
 	info.t_submit = rq->start_time_ns;
-	if (!info.t_submit || info.t_submit > info.t_issue)
+	if (!bio || !info.t_submit || info.t_submit > info.t_issue)
 		info.t_submit = info.t_issue;
+	else if (info.rw == RW_WRITE && bio->bi_opf & REQ_FLAG(__REQ_PREFLUSH___x)) /* as preflush_settle */
+		info.t_issue = info.t_submit;
 	info.t_queue = info.t_insert = info.t_submit; /* plug and scheduler are not told apart */
 	info.bytes = rq->__data_len;
-	info.rw = rw_of(rq->cmd_flags);
 	device_row_add(&info, now, error != 0);
 }
 
@@ -722,7 +749,6 @@ static __always_inline void bio_complete(struct bio *bio)
 {
 	struct bio_slot *b = bio_find((u64)bio);
 	struct request_info r = {};
-	struct io_slot *s;
 	struct io_item *it;
 	u64 now;
 
@@ -741,9 +767,7 @@ static __always_inline void bio_complete(struct bio *bio)
 	it = link_item(&b->link);
 	if (it)
 		item_complete(it, &r, now, bio->bi_status);
-	s = link_slot(&b->link);
-	if (s && (s->flags & IOF_ASYNC) && !s->done)
-		s->done_at = now;
+	async_served(link_slot(&b->link), now, bio->bi_status);
 	if (b->counted && !b->merged && !b->t_getrq) {
 		device_row_add(&r, now, bio->bi_status != 0);
 		ahead_finish(&b->origin, &r, b->sector, now, bio->bi_status);

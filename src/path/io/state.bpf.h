@@ -117,7 +117,7 @@ struct bio_slot {
 	u64 claimed, t_submit, t_queue, t_getrq;
 	u32 dev, bytes, index;
 	u64 sector;
-	u8 rw, counted, merged;
+	u8 rw, counted, merged, preflush;
 	struct origin origin;
 	struct link link;
 };
@@ -142,7 +142,7 @@ struct request_slot {
 	struct request_info i;
 	u64 sector;
 	u32 index;                       /* its own in the map */
-	u8 nlinks, counted;
+	u8 nlinks, counted, preflush;
 	struct origin origin;
 	struct link link[LINKS];
 };
