@@ -74,7 +74,7 @@ int cmd_flush(int status)
 		return status;
 	if (errno == EPIPE)
 		return status; /* the reader has had enough: no failure of ours */
-	cmd_error("cannot write the output: %s", strerror(errno));
+	cmd_error("cannot write the output%s%s", errno ? ": " : "", errno ? strerror(errno) : ""); /* an earlier write's */
 	return EXIT_FAILURE;
 }
 

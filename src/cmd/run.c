@@ -37,6 +37,7 @@ static void signals_catch(void)
 			continue; /* nohup */
 		sigaction(sigs[i], &sa, NULL);
 	}
+	signal(SIGCHLD, SIG_DFL); /* inherited as ignored, the command would leave no exit status */
 	sa = (struct sigaction){ .sa_handler = on_resize, .sa_flags = (int)SA_RESTART };
 	sigaction(SIGWINCH, &sa, NULL);
 }

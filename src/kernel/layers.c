@@ -16,7 +16,7 @@ static const struct layer table[] = {
 	  { { TP("io_uring_cqring_wait") } } },
 	{ "io", "page faults on mapped files", "page faults as operations", false,
 	  { { FN("filemap_fault") },
-	    { TP("mm_filemap_fault"), .lost = "the end of a fault: it is taken to end with its last wait" } } },
+	    { TP("mm_filemap_fault"), .lost = "the end of a fault: it is taken to end with its first wait; faults within system calls" } } },
 	{ "io", "page cache: pages added", "hits and misses of buffered reads", false,
 	  { { TP("mm_filemap_add_to_page_cache") } } },
 	{ "io", "page cache: pages dirtied", "how many pages a write dirtied", false,

@@ -124,6 +124,7 @@ case_input() {
 	refused "unknown container" 1 "deadbeef1234" io --container deadbeef1234
 	refused "unknown kind of operation" 2 "did you mean 'reads'" io --op raeds
 	refused "unknown file" 1 "/no/such" io --file /no/such
+	refused "sync of a file" 2 "belong to no file" io --file /etc/passwd --op msync
 	refused "a comm that is too long" 2 "15" io -n a-name-of-more-than-15-bytes
 	refused "an output that cannot be written" 1 "/no/such/dir" io -D 0.1 -o /no/such/dir/x
 	refused "nothing after --" 2 "command" io --
@@ -149,6 +150,11 @@ case_command_status() {
 	"$spoor" io -- sh -c 'exit 3' >"$tmp/out" 2>"$tmp/err"
 	rc=$?
 	result "the command's exit status is spoor's" 3 test $rc = 3
+	(trap '' CHLD && exec "$spoor" io --json -q -- sh -c 'exit 3') >"$tmp/out" 2>"$tmp/err" &
+	wait $!
+	rc=$?
+	result "a command where the end of children is ignored" "status $rc" test $rc = 3
+	result "-q --json has its end" "$(tail -n 1 "$tmp/out" | cut -c 1-40)" valid "$tmp/out"
 	"$spoor" io -- sh -c 'kill -9 $$' >"$tmp/out" 2>"$tmp/err"
 	rc=$?
 	result "the command was killed" 137 test $rc = 137

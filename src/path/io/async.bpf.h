@@ -74,6 +74,8 @@ static __always_inline struct io_slot *async_begin(u64 key, u32 kind, u64 now, u
 	struct io_slot *a = async_find(key, index);
 
 	if (a) { /* the name is used again, so the former operation was reaped without a call */
+		if (!a->done && !a->done_at && kind >= IO_URING_READ) /* or it is under way, too */
+			lose(LOSS_NAME);
 		async_end(*index, 0, a->res);
 		if (a->key)
 			return NULL;
@@ -245,6 +247,7 @@ const volatile u8 uring_kinds[URING_OPCODES] = {
 	[1] = IO_URING_READ, [4] = IO_URING_READ, [22] = IO_URING_READ,     /* READV, READ_FIXED, READ */
 	[2] = IO_URING_WRITE, [5] = IO_URING_WRITE, [23] = IO_URING_WRITE,
 	[3] = IO_URING_FSYNC, [8] = IO_URING_OTHER, [30] = IO_URING_OTHER,  /* SYNC_FILE_RANGE, SPLICE */
+	[60] = IO_URING_READ, [61] = IO_URING_WRITE,                        /* READV_FIXED, WRITEV_FIXED */
 };
 
 static __always_inline u32 uring_kind(u32 opcode)
@@ -332,7 +335,7 @@ static __always_inline void uring_submit(u64 ring_ctx, struct io_kiocb *req, u64
 		}
 		if (kind == IO_URING_READ || kind == IO_URING_WRITE) {
 			a->size = BPF_CORE_READ(rw, len);
-			if (opcode <= 2) /* READV, WRITEV: an array of iovecs in user memory, their number in len */
+			if (opcode <= 2 || opcode >= 60) /* READV, WRITEV, and FIXED: an array of iovecs in user memory, their number in len */
 				a->size = iovecs_size(BPF_CORE_READ(rw, addr), a->size);
 			a->offset = BPF_CORE_READ(rw, kiocb.ki_pos);
 		}

@@ -34,6 +34,20 @@ static __always_inline bool carrier_begin(struct io_slot *s, u32 index, struct p
 	return true;
 }
 
+/* What only records show. */
+static __always_inline void call_details(struct io_slot *s, struct pt_regs *regs)
+{
+	const u64 vectors = 1ull << IO_READV | 1ull << IO_PREADV | 1ull << IO_PREADV2 | 1ull << IO_WRITEV | 1ull << IO_PWRITEV |
+			    1ull << IO_PWRITEV2;
+	struct file *f = (struct file *)s->file;
+
+	if (vectors >> (s->kind & 63) & 1)
+		s->size = iovecs_size(regs_syscall_arg(regs, 1), regs_syscall_arg(regs, 2));
+	/* The position is set to the end when the file is locked; also that of pwrite(). */
+	if (f && s->kind >= IO_WRITE && s->kind <= IO_PWRITEV2 && BPF_CORE_READ(f, f_flags) & O_APPEND)
+		s->offset = BPF_CORE_READ(f, f_inode, i_size);
+}
+
 static __always_inline bool call_begin(struct io_slot *s, struct pt_regs *regs, u32 nr)
 {
 	u32 fd = sys_descs[nr].fd, fd2 = sys_descs[nr].fd2, size = sys_descs[nr].size, off = sys_descs[nr].offset;
@@ -51,11 +65,7 @@ static __always_inline bool call_begin(struct io_slot *s, struct pt_regs *regs, 
 			s->flags |= IOF_DIRECT;
 		if (want_records && off == SYS_ARG_POS) {
 			struct file *f = (struct file *)s->file;
-			/* O_APPEND: the position is set to the end when the file is locked. */
-			if (s->kind >= IO_WRITE && s->kind <= IO_PWRITEV2 && BPF_CORE_READ(f, f_flags) & O_APPEND)
-				s->offset = BPF_CORE_READ(f, f_inode, i_size);
-			else
-				s->offset = BPF_CORE_READ(f, f_pos);
+			s->offset = BPF_CORE_READ(f, f_pos);
 		}
 	} else {
 		s->file = s->dentry = 0;
@@ -68,6 +78,8 @@ static __always_inline bool call_begin(struct io_slot *s, struct pt_regs *regs, 
 		s->size = regs_syscall_arg(regs, size);
 	if (off < SYS_ARG_NONE)
 		s->offset = regs_syscall_arg(regs, off);
+	if (want_records)
+		call_details(s, regs);
 	return true;
 }
 

@@ -241,6 +241,7 @@ static int io_losses(void *self, struct losses *out)
 		[LOSS_BATCH] = { "operations", "asynchronous batch too large" },
 		[LOSS_STACK] = { "stacks", "table full" },
 		[LOSS_SUM] = { "sums", "parts do not add up" },
+		[LOSS_NAME] = { "operations", "of an io_uring with the same user_data at the same time: cannot be told apart" },
 		[LOSS_SWITCH] = { "task switches", "not shown by the kernel; the time until the next event counts as unknown" },
 	};
 	struct io_state *st = self;

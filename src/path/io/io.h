@@ -141,7 +141,7 @@ struct io_wait_slot { struct io_wait_key key; struct io_wait_sum sum; };
 enum { IO_STACK = 32 };
 struct io_stack { __u64 n; __u64 ip[IO_STACK]; };
 
-enum io_loss { LOSS_RING, LOSS_SLOT, LOSS_BIO, LOSS_REQUEST, LOSS_ROW, LOSS_ITEM, LOSS_LINK, LOSS_BATCH, LOSS_STACK, LOSS_SUM, LOSS_SWITCH, LOSS_N };
+enum io_loss { LOSS_RING, LOSS_SLOT, LOSS_BIO, LOSS_REQUEST, LOSS_ROW, LOSS_ITEM, LOSS_LINK, LOSS_BATCH, LOSS_STACK, LOSS_SUM, LOSS_SWITCH, LOSS_NAME, LOSS_N };
 
 _Static_assert(sizeof(struct io_item) == 72, "io_item");
 _Static_assert(sizeof(struct io_rec_op) == 184 + IO_ITEMS * 72, "io_rec_op");

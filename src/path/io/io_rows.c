@@ -190,7 +190,9 @@ static int by_ns(const void *a, const void *b)
 	return (x->ns < y->ns) - (x->ns > y->ns);
 }
 
-/* Wait reasons of an operation row; what the table of waits has lost or not yet shows as "not itemised". */
+/* Wait reasons of an operation row; what the table of waits has lost or not yet shows as "not itemised". Of sync, msync and
+ * the journal the device is known from the first bio on; what was waited before has no device, and goes to the first such
+ * rows that have room for it. */
 static int row_waits(struct io_rows *r, const struct sum *s, struct row *row)
 {
 	size_t first = r->shares.n;
@@ -199,13 +201,14 @@ static int row_waits(struct io_rows *r, const struct sum *s, struct row *row)
 	int err = 0;
 
 	for (size_t i = 0; i < r->waits.n && !err; i++) {
-		const struct wait_sum *w = &r->waits.v[i];
+		struct wait_sum *w = &r->waits.v[i];
 		uint64_t ns = w->sum.ns < left ? w->sum.ns : left;
-		if (w->key.dev != s->key.dev || w->key.kind != s->key.kind)
+		if ((w->key.dev && w->key.dev != s->key.dev) || w->key.kind != s->key.kind)
 			continue;
 		stacks_get(r->st->stacks, w->key.site, &reason);
 		err = share_add(r, first, reason, ns, w->sum.count);
 		left -= ns;
+		w->sum.ns -= ns;
 	}
 	if (!err)
 		err = share_add(r, first, "not itemised", left, 0);
@@ -275,6 +278,10 @@ static void row_interval_max(struct row *row)
 		b++;
 	if (b < HIST_N && hist_lower(b) > row->min)
 		row->min = hist_lower(b);
+	if (row->max > row->wall)
+		row->max = row->wall;
+	if (row->count == 1)
+		row->min = row->max = row->wall;
 }
 
 static int rows_make(struct io_rows *r, bool interval)
