@@ -32,7 +32,7 @@ static int io_run(struct io_cmdline *c, uint64_t t0)
 		.name = "spoor io", .output = c->output,
 		.look = { .histograms = c->histograms, .each = c->each, .verbose = c->verbose },
 		.session = { .source = &io_source, .source_opts = &o, .duration = c->duration, .interval = c->interval,
-			     .quiet = c->quiet && !c->json, .t0 = t0 },
+			     .quiet = c->quiet, .t0 = t0 },
 	};
 	uint32_t pid;
 

@@ -16,7 +16,7 @@ static int sched_run(struct sched_cmdline *c, uint64_t t0)
 		.name = "spoor sched", .output = c->output,
 		.look = { .histograms = c->histograms, .verbose = c->verbose },
 		.session = { .source = &sched_source, .source_opts = &o, .duration = c->duration, .interval = c->interval,
-			     .quiet = c->quiet && !c->json, .t0 = t0 },
+			     .quiet = c->quiet, .t0 = t0 },
 	};
 	char message[CMD_MESSAGE];
 	uint32_t pid;

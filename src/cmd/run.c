@@ -176,6 +176,8 @@ static int run_session(struct run *run)
 	s->attached = run_attached;
 	s->over = run_over;
 	s->ctx = run;
+	if (s->out[0].sink == &sink_json) /* who reads it counts on its end, -q or not (docs/format.md) */
+		s->quiet = false;
 	run->look.out = output_open(run->output);
 	if (!run->look.out)
 		return 1;

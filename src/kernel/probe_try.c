@@ -93,6 +93,21 @@ void probe_try_tp_btf(struct probe *p, struct probe_result *r)
 		probe_say(r, PROBE_YES, "loaded and attached");
 }
 
+/* Is this accepted as a typed tracepoint program? 0 or -errno. */
+static int tp_btf_load(struct probe *p, const struct bpf_insn *insns, size_t n)
+{
+	int id = probe_tracepoint_type(p, quiet_tracepoint), fd;
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = BPF_TRACE_RAW_TP, .attach_btf_id = (__u32)id);
+
+	if (id < 0)
+		return id;
+	fd = bpf_prog_load(BPF_PROG_TYPE_TRACING, "spoor_probe", "GPL", insns, n, &opts);
+	if (fd < 0)
+		return -errno;
+	close(fd);
+	return 0;
+}
+
 /* A call with the wrong argument is refused with EACCES, that of a helper which such programs do not have with EINVAL. */
 bool probe_helper(struct probe *p, int helper)
 {
@@ -100,16 +115,9 @@ bool probe_helper(struct probe *p, int helper)
 		{ .code = BPF_JMP | BPF_CALL, .imm = helper },
 		nothing[0], nothing[1],
 	};
-	int id = probe_tracepoint_type(p, quiet_tracepoint), fd;
-	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = BPF_TRACE_RAW_TP, .attach_btf_id = (__u32)id);
+	int err = tp_btf_load(p, call, sizeof(call) / sizeof(call[0]));
 
-	if (id < 0)
-		return false;
-	fd = bpf_prog_load(BPF_PROG_TYPE_TRACING, "spoor_probe", "GPL", call, 3, &opts);
-	if (fd < 0)
-		return errno == EACCES;
-	close(fd);
-	return true;
+	return !err || err == -EACCES;
 }
 
 /* The verifier wants the id of a structure as second argument, and a kernel without JIT refuses the call. */
@@ -117,23 +125,15 @@ bool probe_rdonly_cast(struct probe *p)
 {
 	struct btf *btf = probe_btf(p);
 	int fn = btf ? btf__find_by_name_kind(btf, "bpf_rdonly_cast", BTF_KIND_FUNC) : -ENOENT;
-	int type = fn > 0 ? btf__find_by_name_kind(btf, "task_struct", BTF_KIND_STRUCT) : -ENOENT, fd;
+	int type = fn > 0 ? btf__find_by_name_kind(btf, "task_struct", BTF_KIND_STRUCT) : -ENOENT;
 	const struct bpf_insn call[] = {
 		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_1 },
 		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_2, .imm = type },
 		{ .code = BPF_JMP | BPF_CALL, .src_reg = BPF_PSEUDO_KFUNC_CALL, .imm = fn },
 		nothing[0], nothing[1],
 	};
-	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = BPF_TRACE_RAW_TP,
-		    .attach_btf_id = (__u32)probe_tracepoint_type(p, quiet_tracepoint));
 
-	if (type < 0)
-		return false;
-	fd = bpf_prog_load(BPF_PROG_TYPE_TRACING, "spoor_probe", "GPL", call, sizeof(call) / sizeof(call[0]), &opts);
-	if (fd < 0)
-		return false;
-	close(fd);
-	return true;
+	return type > 0 && !tp_btf_load(p, call, sizeof(call) / sizeof(call[0]));
 }
 
 void probe_try_fentry(struct probe *p, struct probe_result *r)

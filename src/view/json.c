@@ -39,16 +39,21 @@ static void put_flags(struct json *j, unsigned int flags)
 	json_array_end(j);
 }
 
+void json_put_stack(struct json *j, const struct stack *stack)
+{
+	json_put_array(j, "stack");
+	for (unsigned int i = 0; stack && i < stack->n; i++)
+		json_str(j, stack->name[i] ? stack->name[i] : "?");
+	json_array_end(j);
+}
+
 static void put_wait(struct json *j, const struct wait *w)
 {
 	json_object_begin(j);
 	json_put_str(j, "reason", w->reason);
 	json_put_u64(j, "ns", w->ns);
 	json_put_u64(j, "t", w->t);
-	json_put_array(j, "stack");
-	for (unsigned int i = 0; w->stack && i < w->stack->n; i++)
-		json_str(j, w->stack->name[i] ? w->stack->name[i] : "?");
-	json_array_end(j);
+	json_put_stack(j, w->stack);
 	json_object_end(j);
 }
 

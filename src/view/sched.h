@@ -8,7 +8,8 @@
 
 int sched_table(struct view *v, const struct summary *sum); /* 0 or -errno */
 int sched_tree(void *self, const struct delay *d);          /* struct view must be the first member of self */
-/* In json.c. Members "hist" and "p50" to "p999". */
+/* In json.c. Members "stack", "hist" and "p50" to "p999". */
+void json_put_stack(struct json *j, const struct stack *stack); /* NULL: empty */
 void json_put_hist(struct json *j, const uint64_t hist[HIST_N]);
 void json_put_quantiles(struct json *j, const uint64_t hist[HIST_N], uint64_t count, uint64_t max);
 

@@ -125,10 +125,7 @@ static void put_lock(struct json *j, const struct lock_row *l)
 	json_put_u64(j, "owner_pid", l->owner_pid);
 	json_put_u64(j, "owner_tid", l->owner_tid);
 	json_put_str(j, "owner", l->owner);
-	json_put_array(j, "stack");
-	for (unsigned int i = 0; l->stack && i < l->stack->n; i++)
-		json_str(j, l->stack->name[i]);
-	json_array_end(j);
+	json_put_stack(j, l->stack);
 	json_object_end(j);
 }
 

@@ -48,6 +48,7 @@ static void set_delays(struct grid *g, unsigned int row, unsigned int first, con
 	fmt_percent(grid_cell(g, row, first + D_PREEMPTED)->s, d->preempted_ns, d->ns);
 }
 
+/* d: whose histograms follow the rows with -H; NULL: they have none. */
 static void print_rows(const struct view *v, struct grid *g, const struct delays *const d[])
 {
 	grid_measure(g);
@@ -55,7 +56,7 @@ static void print_rows(const struct view *v, struct grid *g, const struct delays
 	grid_head(g, v);
 	for (unsigned int i = 0; i < g->nrows; i++) {
 		grid_row(g, v, i);
-		if (v->o.histograms)
+		if (d && v->o.histograms)
 			view_hist(v, d[i]->hist);
 	}
 }
@@ -212,11 +213,7 @@ static int print_preemptions(const struct view *v, const struct preemption *p, u
 		fmt_time(grid_cell(&g, i, P_NS)->s, p[i].ns);
 		fmt_time(grid_cell(&g, i, P_MEAN)->s, p[i].count ? p[i].ns / p[i].count : 0);
 	}
-	grid_measure(&g);
-	grid_fit(&g, v->o.width);
-	grid_head(&g, v);
-	for (unsigned int i = 0; i < n; i++)
-		grid_row(&g, v, i);
+	print_rows(v, &g, NULL);
 	grid_free(&g);
 	return 0;
 }
@@ -248,11 +245,7 @@ static int print_locks(const struct view *v, const struct lock_row *l, unsigned 
 			snprintf(grid_cell(&g, i, L_OWNER)->s, CELL_LEN, "%s[%u]", fmt_escape(comm, sizeof(comm), l[i].owner),
 				 l[i].owner_tid);
 	}
-	grid_measure(&g);
-	grid_fit(&g, v->o.width);
-	grid_head(&g, v);
-	for (unsigned int i = 0; i < n; i++)
-		grid_row(&g, v, i);
+	print_rows(v, &g, NULL);
 	grid_free(&g);
 	return 0;
 }
