@@ -9,6 +9,11 @@ enum task_part { TP_CPU, TP_IRQ, TP_SOFTIRQ, TP_PREEMPTED, TP_WOKEN, TP_WAIT, TP
 /* Buckets of a histogram: HIST_N of the model. */
 enum { WIRE_HIST_N = 320 };
 
+/* A kernel stack, innermost first. */
+enum { WIRE_STACK = 32 };
+struct wire_stack { __u32 n, pad; __u64 ip[WIRE_STACK]; };
+_Static_assert(sizeof(struct wire_stack) == 8 + WIRE_STACK * 8, "wire_stack");
+
 /* Whose events are traced; all that is not wanted is dead code once a program is loaded. */
 struct task_filter {
 	__u64 comm[2];             /* the name, padded with zeros */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later OR GPL-2.0 */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <unistd.h>
 #include "kernel/symbols.h"
 
@@ -266,4 +265,41 @@ uint64_t ksym_address(const char *name)
 
 	errno = n < 0 ? -n : n ? 0 : ENOENT;
 	return addr;
+}
+
+/* --- where code lies --- */
+
+/* Length of the kernel's text: /proc/iomem gives where it lies in physical memory. 0: not told. */
+static uint64_t text_length(void)
+{
+	unsigned long long from, to, len = 0;
+	char line[128];
+	FILE *f = fopen("/proc/iomem", "re");
+
+	if (!f)
+		return 0;
+	while (!len && fgets(line, sizeof(line), f))
+		if (strstr(line, "Kernel code") && sscanf(line, "%llx-%llx", &from, &to) == 2 && to > from)
+			len = to - from;
+	fclose(f);
+	return len;
+}
+
+/* Only the first lines of kallsyms are read, for a pass over all of it takes longer than the rest of a start. */
+bool ksym_text_find(struct ksym_text *t)
+{
+	t->start = ksym_address("_stext");
+	if (!t->start)
+		return false;
+	t->len = text_length();
+	if (!t->len)
+		t->len = 64 << 20;
+#if defined(__x86_64__)
+	t->module_start = 0xffffffffa0000000ull; /* Documentation/arch/x86/x86_64/mm.rst; c0000000 with KASLR */
+	t->module_len = 0x5f000000;
+#else
+	t->module_start = t->start - (2ull << 30); /* within reach of a branch, below the kernel */
+	t->module_len = 2ull << 30;
+#endif
+	return true;
 }

@@ -6,6 +6,7 @@
 #ifndef SPOOR_KERNEL_SYMBOLS_H
 #define SPOOR_KERNEL_SYMBOLS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,6 +26,11 @@ int ksyms_resolve(const uint64_t *addr, size_t n, struct ksym_name *out);
  * kernel's own before a module's. Number of names found, or -errno as above. */
 int ksyms_lookup(const char *const name[], uint64_t addr[], size_t n);
 uint64_t ksym_address(const char *name); /* 0: none, errno says why */
+
+/* Where return addresses lie: the kernel's text and the modules, the constants of bpf/stack.bpf.h. False when the kernel
+ * hides its addresses. */
+struct ksym_text { uint64_t start, len, module_start, module_len; };
+bool ksym_text_find(struct ksym_text *t);
 
 /* Length of a symbol name without what the compiler appended: "do_sync_read.isra.0" -> 12. */
 size_t ksym_base_length(const char *name);

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later OR GPL-2.0 */
+#include <bpf/bpf.h>
 #include <errno.h>
+#include <linux/types.h>
 
 #include "base/vec.h"
 #include "kernel/symbols.h"
 #include "model/stacks.h"
+#include "wire.h"
 
 enum { DEPTH = 64, REASON = 112 };
 
@@ -19,6 +22,7 @@ struct stacks {
 	stacks_fetch_fn fetch;
 	stacks_list_fn list;
 	void *ctx;
+	int map_fd;
 	VEC(struct entry *) all;        /* sorted by id */
 	VEC(struct entry *) fresh;      /* fetched, names not looked up yet */
 };
@@ -31,6 +35,44 @@ struct stacks *stacks_new(stacks_fetch_fn fetch, stacks_list_fn list, void *ctx)
 		s->fetch = fetch;
 		s->list = list;
 		s->ctx = ctx;
+	}
+	return s;
+}
+
+static unsigned int map_fetch(void *ctx, uint64_t id, uint64_t *addr, unsigned int max)
+{
+	const struct stacks *s = ctx;
+	struct wire_stack k;
+
+	if (bpf_map_lookup_elem(s->map_fd, &id, &k))
+		return 0;
+	if (k.n > WIRE_STACK)
+		k.n = WIRE_STACK;
+	if (k.n > max)
+		k.n = max;
+	memcpy(addr, k.ip, k.n * sizeof(*addr));
+	return k.n;
+}
+
+static void map_list(void *ctx, void (*fn)(void *arg, uint64_t id), void *arg)
+{
+	const struct stacks *s = ctx;
+	uint64_t id, prev, *at = NULL;
+
+	while (!bpf_map_get_next_key(s->map_fd, at, &id)) {
+		fn(arg, id);
+		prev = id;
+		at = &prev;
+	}
+}
+
+struct stacks *stacks_of_map(int map_fd)
+{
+	struct stacks *s = stacks_new(map_fetch, map_list, NULL);
+
+	if (s) {
+		s->ctx = s;
+		s->map_fd = map_fd;
 	}
 	return s;
 }

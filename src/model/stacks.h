@@ -13,6 +13,8 @@ typedef unsigned int (*stacks_fetch_fn)(void *ctx, uint64_t id, uint64_t *addr, 
 typedef void (*stacks_list_fn)(void *ctx, void (*fn)(void *arg, uint64_t id), void *arg);
 
 struct stacks *stacks_new(stacks_fetch_fn fetch, stacks_list_fn list, void *ctx); /* NULL: no memory */
+/* Those of the map `stacks` of bpf/stack.bpf.h. */
+struct stacks *stacks_of_map(int map_fd);
 void stacks_free(struct stacks *s);
 
 /* The stack, NULL when unknown; and why a task sleeps there, never NULL. Both last as long as s. */

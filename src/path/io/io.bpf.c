@@ -549,76 +549,6 @@ int io_bio_complete(u64 *ctx)
 
 /* ---- scheduler ---- */
 
-static __always_inline bool is_text(u64 word)
-{
-	return word - text_start < text_len || word - module_start < module_len;
-}
-
-/* Names the place where a task slept by what lies on top of its stack: return addresses in the first words, the
- * depth, and what operation it is. The same code path mostly leaves the same words, so the full stack, which
- * costs some two microseconds to unwind, is seldom taken. */
-static __always_inline u64 wait_print(struct task_struct *t, u32 kind, struct scratch *sc)
-{
-	u64 sp = task_saved_sp(t), h = (sp & 0x3fff) << 8 | kind;
-
-	if (bpf_probe_read_kernel(sc->words, sizeof(sc->words), (void *)sp))
-		return 0;
-#pragma unroll
-	for (int i = 0; i < SITE_WORDS; i++)
-		if (is_text(sc->words[i]))
-			h = (h ^ sc->words[i]) * 0x9e3779b97f4a7c15ull;
-	return h;
-}
-
-/* Takes the stack and names it by all of its addresses, for words that a former call left between the frames
- * give one place several prints. */
-static __noinline u64 stack_keep(u32 n)
-{
-	struct scratch *sc = scratch_get();
-	u64 site = 0;
-
-	if (!sc)
-		return 0;
-	if (n > IO_STACK)
-		n = IO_STACK;
-	for (u32 i = 0; i < IO_STACK && i < n; i++)
-		site = (site ^ sc->stack.ip[i]) * 0x9e3779b97f4a7c15ull;
-	if (!site)
-		return 0;
-	sc->stack.n = n;
-	if (!bpf_map_lookup_elem(&stacks, &site) && bpf_map_update_elem(&stacks, &site, &sc->stack, BPF_ANY))
-		lose(LOSS_STACK);
-	return site;
-}
-
-static __always_inline u64 wait_site(struct task_struct *t, u32 kind)
-{
-	struct scratch *sc = scratch_get();
-	struct print *known;
-	u64 print, site;
-	u32 i;
-	long n;
-
-	if (!sc || !text_len)
-		return 0;
-	print = wait_print(t, kind, sc);
-	i = print >> 40 & (PRINTS - 1);
-	known = bpf_map_lookup_elem(&prints, &i);
-	if (!print || !known)
-		return 0;
-	site = known->site;
-	if (known->print == print && known->check == (print ^ site))
-		return site;
-	n = bpf_get_task_stack(t, sc->stack.ip, sizeof(sc->stack.ip), 0);
-	if (n <= 0)
-		return 0;
-	site = stack_keep(n / 8);
-	known->print = print;
-	known->site = site;
-	known->check = print ^ site;
-	return site;
-}
-
 /* No room for another wait: it goes to an earlier one at the same place. */
 __noinline int wait_merge(u32 index, u64 site, u64 ns)
 {
@@ -651,7 +581,7 @@ static __always_inline void wait_file(struct io_slot *s, u32 index, struct task_
 			return;
 		}
 	}
-	site = t ? wait_site(t, s->kind) : 0;
+	site = t ? stack_site_sleeping(t, s->kind) : 0;
 	/* Whether it is on a device asked for may be known only later; what it waited before that has no reason. */
 	if (!ndevs_want || s->matched)
 		wait_sum_add(s->dev, s->kind, site, k->blocked);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later OR GPL-2.0 */
 /* `spoor io` as a source: open, poll, finish, summary, close. */
-#include <bpf/bpf.h>
 #include <errno.h>
 
 #include "base/log.h"
@@ -10,34 +9,6 @@
 #include "path/io/io_source.h"
 
 struct kept { size_t size; struct io_rec_op rec; };
-
-static unsigned int stack_fetch(void *ctx, uint64_t id, uint64_t *addr, unsigned int max)
-{
-	struct io_state *st = ctx;
-	struct io_stack k;
-
-	if (bpf_map_lookup_elem(io_map_fd(st, "stacks"), &id, &k))
-		return 0;
-	if (k.n > IO_STACK)
-		k.n = IO_STACK;
-	if (k.n > max)
-		k.n = max;
-	memcpy(addr, k.ip, k.n * sizeof(*addr));
-	return k.n;
-}
-
-static void stack_list(void *ctx, void (*fn)(void *arg, uint64_t id), void *arg)
-{
-	struct io_state *st = ctx;
-	int fd = io_map_fd(st, "stacks");
-	uint64_t id, prev, *at = NULL;
-
-	while (!bpf_map_get_next_key(fd, at, &id)) {
-		fn(arg, id);
-		prev = id;
-		at = &prev;
-	}
-}
 
 static int deliver(struct io_state *st, const struct io_rec_op *rec, size_t size)
 {
@@ -173,7 +144,7 @@ static int io_open(void **self, const void *opts, struct probe *probe)
 	err = -ENOMEM;
 	st->devs = blockdevs_new("");
 	st->names = names_new();
-	st->stacks = stacks_new(stack_fetch, stack_list, st);
+	st->stacks = stacks_of_map(io_map_fd(st, "stacks"));
 	st->decoder = io_decoder_new(st);
 	st->rows = io_rows_new(st);
 	if (!st->devs || !st->names || !st->stacks || !st->decoder || !st->rows)

@@ -138,14 +138,10 @@ struct io_wait_key { __u32 dev, kind; __u64 site; };
 struct io_wait_sum { __u64 ns, count; };
 struct io_wait_slot { struct io_wait_key key; struct io_wait_sum sum; };
 
-enum { IO_STACK = 32 };
-struct io_stack { __u64 n; __u64 ip[IO_STACK]; };
-
 enum io_loss { LOSS_RING, LOSS_SLOT, LOSS_BIO, LOSS_REQUEST, LOSS_ROW, LOSS_ITEM, LOSS_LINK, LOSS_BATCH, LOSS_STACK, LOSS_SUM, LOSS_SWITCH, LOSS_NAME, LOSS_N };
 
 _Static_assert(sizeof(struct io_item) == 72, "io_item");
 _Static_assert(sizeof(struct io_rec_op) == 184 + IO_ITEMS * 72, "io_rec_op");
 _Static_assert(sizeof(struct io_row) == 14 * 8 + IO_HIST_N * 8, "io_row");
-_Static_assert(sizeof(struct io_stack) == 8 + IO_STACK * 8, "io_stack");
 
 #endif

@@ -148,44 +148,20 @@ static void set_forms(struct io_state *st, struct probe *p)
 		ro->uring_complete_form = 2; /* COMPLETE_CTX_REQ_CQE */
 }
 
-/* Length of the kernel's text: /proc/iomem gives where it lies in physical memory. 0: not told. */
-static uint64_t text_length(void)
-{
-	unsigned long long from, to, len = 0;
-	char line[128];
-	FILE *f = fopen("/proc/iomem", "re");
-
-	if (!f)
-		return 0;
-	while (!len && fgets(line, sizeof(line), f))
-		if (strstr(line, "Kernel code") && sscanf(line, "%llx-%llx", &from, &to) == 2 && to > from)
-			len = to - from;
-	fclose(f);
-	return len;
-}
-
-/* Where return addresses lie: the kernel's text and the modules. Without kallsyms waits have no stacks. Only its
- * first lines are read, for a pass over all of it takes longer than everything else here. */
+/* Without the addresses of the kernel waits have no stacks. */
 static void set_text(struct io_state *st)
 {
 	struct io_bpf__rodata *ro = st->skel->rodata;
-	uint64_t start = ksym_address("_stext");
+	struct ksym_text text;
 
-	if (!start) {
+	if (!ksym_text_find(&text)) {
 		unseen_add(&st->unseen, "stacks and reasons of waits", "kernel addresses are hidden (kernel.kptr_restrict)");
 		return;
 	}
-	ro->text_start = start;
-	ro->text_len = text_length();
-	if (!ro->text_len)
-		ro->text_len = 64 << 20;
-#if defined(__x86_64__)
-	ro->module_start = 0xffffffffa0000000ull; /* Documentation/arch/x86/x86_64/mm.rst; c0000000 with KASLR */
-	ro->module_len = 0x5f000000;
-#else
-	ro->module_start = start - (2ull << 30); /* within reach of a branch, below the kernel */
-	ro->module_len = 2ull << 30;
-#endif
+	ro->text_start = text.start;
+	ro->text_len = text.len;
+	ro->module_start = text.module_start;
+	ro->module_len = text.module_len;
 }
 
 static void set_wanted(struct io_state *st)

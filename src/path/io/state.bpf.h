@@ -25,7 +25,6 @@ const volatile u64 kinds_want;           /* bits of enum io_kind; 0: all */
 const volatile u32 page_shift = 12;
 const volatile u64 want_slower;          /* ns; 0: all */
 const volatile u32 sync_mask = 0xff, async_mask = 0xff, bio_mask = 0xff, request_mask = 0xff; /* entries - 1 */
-const volatile u64 text_start, text_len, module_start, module_len; /* where return addresses point to */
 const volatile u32 ring_wake = 1 << 16;  /* bytes in the ring that wake the reader; it polls besides */
 
 u32 ready;                               /* set when everything is attached */
@@ -38,6 +37,10 @@ static __always_inline void lose(u32 what)
 {
 	__sync_fetch_and_add(&lost[what], 1);
 }
+
+#define STACK_LOST LOSS_STACK
+#define STACK_PRINTS
+#include "stack.bpf.h"
 
 struct io_slot {
 	u64 key;                         /* owner; 0: free. Sync: thread id. Async: what names the operation */
@@ -193,25 +196,6 @@ struct {
 	__type(value, struct io_wait_slot);
 } waits SEC(".maps");
 
-/* Fingerprint of a sleeping task's stack -> the stack's name (wait_site()). CPUs write without a lock: `check` tells a
- * pair that belongs together. */
-enum { PRINTS = 8192 };
-struct print { u64 print, site, check; };
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, PRINTS);
-	__type(key, u32);
-	__type(value, struct print);
-} prints SEC(".maps");
-
-/* Stacks by name. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 4096);
-	__type(key, u64);
-	__type(value, struct io_stack);
-} stacks SEC(".maps");
-
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 8192);
@@ -224,10 +208,7 @@ struct {
 	__uint(max_entries, 1 << 12);
 } ring SEC(".maps");
 
-enum { SITE_WORDS = 40 };
 struct scratch {
-	u64 words[SITE_WORDS];
-	struct io_stack stack;
 	struct io_rec_path path;
 	struct io_rec_op disk;
 };

@@ -3,6 +3,9 @@
 #ifndef SPOOR_SCHED_LOCK_BPF_H
 #define SPOOR_SCHED_LOCK_BPF_H
 
+#define STACK_LOST SCHED_LOST_LOCK
+#include "stack.bpf.h"
+
 /* One wait under way. lock 0: none. */
 struct lock_wait {
 	u64 t, lock, site;
@@ -34,20 +37,12 @@ struct {
 	__type(value, struct sched_lock);
 } locks SEC(".maps");
 
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 2048);
-	__type(key, u64);
-	__type(value, struct sched_stack);
-} lock_stacks SEC(".maps");
-
-/* For a stack and a wait under construction: programs of a CPU do not interrupt themselves. */
-struct lock_scratch { struct sched_stack stack; struct lock_wait wait; };
+/* A wait under construction: programs of a CPU do not interrupt themselves. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, u32);
-	__type(value, struct lock_scratch);
+	__type(value, struct lock_wait);
 } lock_scratches SEC(".maps");
 
 static __always_inline struct lock_wait *lock_spin_at(void)
@@ -77,31 +72,15 @@ static __always_inline struct task_struct *lock_owner(u64 lock, u32 flags)
 	return (struct task_struct *)(owner & ~7ull);
 }
 
-/* Before the wait: whoever has the lock already shall not hold it longer for this. */
-static __always_inline u64 lock_site(void *ctx, struct sched_stack *stack)
-{
-	long n = bpf_get_stack(ctx, stack->ip, sizeof(stack->ip), 0);
-	u64 site = 0;
-
-	if (n <= 0)
-		return 0;
-	stack->n = n / 8;
-	for (u32 i = 0; i < SCHED_STACK && i < stack->n; i++)
-		site = (site ^ stack->ip[i]) * 0x9e3779b97f4a7c15ull;
-	if (!bpf_map_lookup_elem(&lock_stacks, &site) && bpf_map_update_elem(&lock_stacks, &site, stack, BPF_ANY))
-		lose(SCHED_LOST_LOCK);
-	return site;
-}
-
 static __always_inline int lock_contended(u64 *ctx)
 {
 	u32 tid = bpf_get_current_pid_tgid(), flags = ctx[1], zero = 0;
 	u64 lock = CTX_ARG(ctx, 0);
-	struct lock_scratch *sc = bpf_map_lookup_elem(&lock_scratches, &zero);
+	struct lock_wait *fresh = bpf_map_lookup_elem(&lock_scratches, &zero);
 	struct task_struct *owner;
 	struct lock_wait *w;
 
-	if (!ready || !sc || !filter_task((struct task_struct *)bpf_get_current_task()))
+	if (!ready || !fresh || !filter_task((struct task_struct *)bpf_get_current_task()))
 		return 0;
 	if (flags & LCB_F_SPIN && !(flags & LCB_F_MUTEX)) {
 		w = lock_spin_at();
@@ -109,21 +88,21 @@ static __always_inline int lock_contended(u64 *ctx)
 		w = bpf_map_lookup_elem(&lock_sleeps, &tid);
 		if (w && w->lock == lock) /* a mutex: it spun for it first */
 			return 0;
-		w = &sc->wait;
+		w = fresh;
 	}
 	if (!w)
 		return 0;
 	w->t = bpf_ktime_get_ns();
 	w->lock = lock;
 	w->flags = flags;
-	w->site = lock_site(ctx, &sc->stack);
+	w->site = stack_site_here(ctx); /* before the wait: whoever has the lock already shall not hold it longer for this */
 	owner = lock_owner(lock, flags);
 	w->owner_tid = owner ? BPF_CORE_READ(owner, pid) : 0;
 	w->owner_tgid = owner ? BPF_CORE_READ(owner, tgid) : 0;
 	__builtin_memset(w->owner, 0, sizeof(w->owner));
 	if (owner)
 		bpf_probe_read_kernel(w->owner, sizeof(w->owner), owner->comm);
-	if (w == &sc->wait && bpf_map_update_elem(&lock_sleeps, &tid, w, BPF_ANY))
+	if (w == fresh && bpf_map_update_elem(&lock_sleeps, &tid, w, BPF_ANY))
 		lose(SCHED_LOST_LOCK);
 	return 0;
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later OR GPL-2.0 */
 /* `spoor sched` as a source: open, poll, finish, summary, close. */
-#include <bpf/bpf.h>
 #include <errno.h>
 
 #include "base/log.h"
@@ -76,34 +75,6 @@ static int on_record(void *self, const void *data, size_t size)
 	return st->opts.top ? top_keep(st, &rec) : deliver(st, &rec);
 }
 
-static unsigned int stack_fetch(void *ctx, uint64_t id, uint64_t *addr, unsigned int max)
-{
-	struct sched_state *st = ctx;
-	struct sched_stack k;
-
-	if (bpf_map_lookup_elem(sched_map_fd(st, "lock_stacks"), &id, &k))
-		return 0;
-	if (k.n > SCHED_STACK)
-		k.n = SCHED_STACK;
-	if (k.n > max)
-		k.n = max;
-	memcpy(addr, k.ip, k.n * sizeof(*addr));
-	return k.n;
-}
-
-static void stack_list(void *ctx, void (*fn)(void *arg, uint64_t id), void *arg)
-{
-	struct sched_state *st = ctx;
-	int fd = sched_map_fd(st, "lock_stacks");
-	uint64_t id, prev, *at = NULL;
-
-	while (!bpf_map_get_next_key(fd, at, &id)) {
-		fn(arg, id);
-		prev = id;
-		at = &prev;
-	}
-}
-
 static void sched_close(void *self)
 {
 	struct sched_state *st = self;
@@ -140,7 +111,7 @@ static int sched_open(void **self, const void *opts, struct probe *probe)
 	err = -ENOMEM;
 	st->sums = sched_sums_new(st);
 	st->locks = sched_locks_new(st);
-	st->stacks = stacks_new(stack_fetch, stack_list, st);
+	st->stacks = stacks_of_map(sched_map_fd(st, "stacks"));
 	if (!st->sums || !st->locks || !st->stacks)
 		goto fail;
 	*self = st;

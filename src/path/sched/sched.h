@@ -69,8 +69,7 @@ struct sched_pair {
 };
 
 /* Waits for locks of the kernel at one place (a stack), per CPU. count 0: free. flags: LCB_F_* of contention_begin. */
-enum { SCHED_LOCKS = 1024, SCHED_STACK = 24 };
-struct sched_stack { __u32 n, pad; __u64 ip[SCHED_STACK]; };
+enum { SCHED_LOCKS = 1024 };
 struct sched_lock {
 	__u64 site;                /* of the stack; 0: not known */
 	__u64 count, ns, max;

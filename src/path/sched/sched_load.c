@@ -70,6 +70,7 @@ static void set_sizes(struct sched_state *st)
 	ro->set_mask = sets - 1;
 	bpf_map__set_max_entries(st->skel->maps.slot_tids, sets);
 	bpf_map__set_max_entries(st->skel->maps.slots, sets * 4);
+	bpf_map__set_max_entries(st->skel->maps.stacks, 2048);
 	if (st->opts.records) {
 		bpf_map__set_max_entries(st->skel->maps.stretches, ncpus * SCHED_STRETCHES);
 		bpf_map__set_max_entries(st->skel->maps.stretch_numbers, ncpus);
