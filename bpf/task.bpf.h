@@ -7,15 +7,6 @@
 #include <bpf/bpf_helpers.h>
 #include "wire.h"
 
-/* Time that interrupts took on this CPU, and what is being served now. An operation takes the difference
- * between its boundaries, so that an interrupt costs two clock readings and no look-up of the task. */
-struct cpu_irq {
-	u64 irq_ns, softirq_ns;
-	u64 irq_start, softirq_start, softirq_irq0;
-	u32 irq_depth, in_softirq;
-	u32 active, pad;                 /* somebody wants it here (a traced operation is running): only then is the time taken */
-};
-
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
@@ -29,14 +20,18 @@ static __always_inline struct cpu_irq *cpu_irq_get(void)
 	return bpf_map_lookup_elem(&cpu_irqs, &zero);
 }
 
-static __always_inline void irq_enter(void)
+static __always_inline void irq_enter(enum irq_kind kind, u32 nr)
 {
 	struct cpu_irq *c = cpu_irq_get();
 
 	if (!c)
 		return;
-	if (c->irq_depth++ == 0)
-		c->irq_start = c->active ? bpf_ktime_get_ns() : 0;
+	if (c->irq_depth++)
+		return;
+	c->irq_kind = kind;
+	if (kind == IRQ_KIND_DEVICE)
+		c->irq_nr = nr;
+	c->irq_start = c->active ? bpf_ktime_get_ns() : 0;
 }
 
 static __always_inline void irq_exit(void)
@@ -49,13 +44,13 @@ static __always_inline void irq_exit(void)
 		c->irq_ns += bpf_ktime_get_ns() - c->irq_start;
 }
 
-static __always_inline void softirq_enter(void)
+static __always_inline void softirq_enter(u32 vec)
 {
 	struct cpu_irq *c = cpu_irq_get();
 
 	if (!c)
 		return;
-	c->in_softirq = 1;
+	c->in_softirq = vec + 1;
 	c->softirq_start = c->active ? bpf_ktime_get_ns() : 0;
 	c->softirq_irq0 = c->irq_ns;
 }

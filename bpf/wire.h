@@ -14,6 +14,20 @@ enum { WIRE_STACK = 32 };
 struct wire_stack { __u32 n, pad; __u64 ip[WIRE_STACK]; };
 _Static_assert(sizeof(struct wire_stack) == 8 + WIRE_STACK * 8, "wire_stack");
 
+/* IRQ_KIND_TIMER: the local timer of x86; arm64's is a device. */
+enum irq_kind { IRQ_KIND_DEVICE, IRQ_KIND_TIMER, IRQ_KIND_OTHER };
+
+/* Time that interrupts took on this CPU, and what is being served now. An operation takes the difference
+ * between its boundaries, so that an interrupt costs two clock readings and no look-up of the task. */
+struct cpu_irq {
+	__u64 irq_ns, softirq_ns;
+	__u64 irq_start, softirq_start, softirq_irq0;
+	__u32 irq_depth;
+	__u32 in_softirq;                /* its vector + 1; 0: in none */
+	__u32 irq_kind, irq_nr;          /* of the outermost interrupt, while irq_depth; irq_nr: of a device */
+	__u32 active, pad;               /* somebody wants it here (a traced operation is running): only then is the time taken */
+};
+
 /* Whose events are traced; all that is not wanted is dead code once a program is loaded. */
 struct task_filter {
 	__u64 comm[2];             /* the name, padded with zeros */

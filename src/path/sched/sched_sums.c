@@ -8,9 +8,6 @@
 #include "base/clock.h"
 #include "path/sched/sched_priv.h"
 
-/* As struct cpu_irq in task.bpf.h begins. */
-struct irq_totals { uint64_t irq_ns, softirq_ns, start[3]; uint32_t depth[2], active, pad; };
-
 struct task_sum { struct sched_key key; uint64_t named; char comm[17]; struct delays d; };
 
 /* The sums of all CPUs by key. index: of an element + 1, open addressing; 0: free. */
@@ -26,7 +23,7 @@ struct sched_sums {
 	unsigned int ncpus;
 	uint32_t mask;                    /* entries of index - 1 */
 	struct sched_cpu *percpu;         /* what a look-up in a map gives: a value for each CPU */
-	struct irq_totals *percpu_irq;
+	struct cpu_irq *percpu_irq;
 	struct sched_row *percpu_row;
 	struct sched_pair *percpu_pair;
 	struct task_table now, before;    /* before: at the last interval */
@@ -160,7 +157,7 @@ static int clocks_fetch(struct sched_sums *s)
 }
 
 /* What has passed since the last cut. An interrupt that is under way counts when it is over. */
-static void clock_extend(__u64 part[MODE_N], const struct sched_cpu *c, const struct irq_totals *q, uint64_t d)
+static void clock_extend(__u64 part[MODE_N], const struct sched_cpu *c, const struct cpu_irq *q, uint64_t d)
 {
 	uint64_t irq = q->irq_ns - c->irq0, softirq = q->softirq_ns - c->softirq0;
 
