@@ -15,11 +15,19 @@ bool log_wanted(enum log_level level)
 	return logger.fn && level <= logger.most;
 }
 
+static unsigned int errors;
+
+unsigned int log_errors(void)
+{
+	return errors;
+}
+
 void log_vwrite(enum log_level level, const char *fmt, va_list ap)
 {
 	char text[1024];
 	int n;
 
+	errors += level == LOG_LEVEL_ERROR;
 	if (!log_wanted(level))
 		return;
 	n = vsnprintf(text, sizeof(text), fmt, ap);

@@ -15,6 +15,7 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBU
 typedef void (*log_fn)(void *ctx, enum log_level level, const char *text);
 
 void log_set(log_fn fn, void *ctx, enum log_level most); /* messages beyond `most` are dropped; fn NULL: all */
+unsigned int log_errors(void);         /* how many there were: whether a failure has been explained */
 bool log_wanted(enum log_level level);
 void log_write(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void log_vwrite(enum log_level level, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));

@@ -191,7 +191,7 @@ static int run_session(struct run *run)
 		clearerr(stdout);
 		return 0; /* the reader has had enough */
 	}
-	if (err)
+	if (err && err != -ECANCELED)
 		log_error("%s: %s", run->output ? run->output : run->name, strerror(-err));
 	return err ? 1 : 0;
 }

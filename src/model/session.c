@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "model/session.h"
 
 /* Records wait in the kernel at most this long, unless the ring fills: live output follows at this pace. */
@@ -138,11 +139,12 @@ static int session_loop(struct session *s, void *src, uint64_t start)
 int session_run(struct session *s)
 {
 	uint64_t start, attach_ns;
+	unsigned int explained = log_errors();
 	void *src = NULL;
 	int err = s->source->open(&src, s->source_opts, s->probe);
 
 	if (err)
-		return err;
+		return log_errors() > explained ? -ECANCELED : err;
 	attach_ns = clock_monotonic() - s->t0;
 	s->source->start(src);
 	start = clock_monotonic();

@@ -26,7 +26,8 @@ struct session {
 	uint64_t t0;                      /* when the program started, for the cost of attaching; ns */
 };
 
-/* 0, -EPIPE when the reader of the output went away, or -errno (logged by the source, else by the caller). */
+/* 0; -EPIPE when the reader of the output went away; -ECANCELED when it did not begin, which the source has explained; or
+ * -errno. */
 int session_run(struct session *s);
 
 #endif
