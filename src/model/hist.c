@@ -4,6 +4,9 @@
 
 const char *const cpu_part_names[CPU_PART_N] = { "busy", "irq", "softirq", "idle", "unknown" };
 const char *const part_names[PART_N] = { "cpu", "irq", "softirq", "runq", "wait" };
+const char *const why_part_names[WHY_PART_N] = { "user", "kernel", "irq", "softirq", "preempted", "woken", "throttled",
+						 "wait", "unknown" };
+const char *const crit_kind_names[CRIT_KIND_N] = { "cpu", "runq", "wait", "unknown" };
 
 unsigned int hist_bucket(uint64_t ns)
 {

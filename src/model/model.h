@@ -187,6 +187,103 @@ struct sched {
 	const struct lock_row *locks;           /* by ns, largest first */
 };
 
+/* ---- wall time of threads, and what it waited for (spoor why) ---- */
+
+/* The exclusive parts of a thread's time. Their sum is the time, exactly. */
+enum why_part {
+	WHY_USER, WHY_KERNEL, WHY_IRQ, WHY_SOFTIRQ,       /* on the CPU; the interrupts that came meanwhile apart */
+	WHY_PREEMPTED, WHY_WOKEN, WHY_THROTTLED,          /* runnable without a CPU; throttled: cpu.max */
+	WHY_WAIT,
+	WHY_UNKNOWN,                                      /* records of it were lost */
+	WHY_PART_N, WHY_CPU_N = WHY_SOFTIRQ + 1
+};
+extern const char *const why_part_names[WHY_PART_N]; /* "user", "kernel", "irq", "softirq", "preempted", "woken", "throttled", "wait", "unknown" */
+
+/* Who or what ended a wait, or had the CPU. */
+struct ender {
+	const char *kind;         /* "task", "timer", "device", "network", "irq", "softirq", "unknown"; "": nobody (yet) */
+	const char *name;         /* comm; device and direction, "loop0 write"; softirq, "RCU"; "" */
+	uint32_t pid, tid;        /* of a task, else 0 */
+};
+
+/* Waits of one reason that the same one ended (of a thread, or of all). */
+struct why_wait {
+	const char *reason;
+	struct ender by;
+	uint64_t count, ns, max;
+	const struct stack *stack; /* of the longest; NULL: none */
+	uint64_t lock;            /* address of the kernel's lock that the longest was for; 0: none or not told */
+	const char *owner;        /* who held it then, "" */
+	uint32_t owner_pid, owner_tid;
+};
+
+/* Time on the run queue, by who had the CPU. */
+struct why_runq { struct ender by; uint64_t count, ns; };
+
+struct why_thread {
+	uint32_t pid, tid;
+	const char *comm;
+	uint64_t t, wall;         /* lifetime within the window */
+	uint64_t part[WHY_PART_N]; /* sum == wall */
+	bool before;              /* was there when the window began */
+	bool ended;               /* exited in it */
+	unsigned int nwaits, nrunq;
+	const struct why_wait *waits; /* by ns, largest first; sum == part[WHY_WAIT] */
+	const struct why_runq *runq;  /* by ns, largest first; sum == preempted + woken + throttled */
+};
+
+/* One system call of a process (pid 0: of all), or (name "page fault") its faults. */
+struct why_syscall { const char *name; uint32_t pid; uint64_t count, ns, max, cpu; };
+
+/* A critical path: nodes in pre-order. Those directly below a node (depth + 1) tile its time exactly, those of depth 0
+ * the path. In time order (t of each) or, merged, the largest first (t 0). */
+enum crit_kind { CRIT_CPU, CRIT_RUNQ, CRIT_WAIT, CRIT_UNKNOWN, CRIT_KIND_N };
+extern const char *const crit_kind_names[CRIT_KIND_N]; /* "cpu", "runq", "wait", "unknown" */
+struct crit_node {
+	enum crit_kind kind;
+	unsigned int depth;
+	uint64_t t, ns, count;
+	uint32_t pid, tid;        /* whose time it is; merged: of one of them */
+	const char *comm;
+	const char *reason;       /* of a wait its reason; of run queue "preempted", "woken", "throttled"; of unknown why; of cpu the system call or "" */
+	struct ender by;          /* of a wait who ended it: a task's own time is below; of run queue who had the CPU */
+	uint64_t part[WHY_CPU_N]; /* of cpu: sum == ns */
+	const struct stack *stack; /* of a wait; NULL: none */
+};
+struct crit {
+	uint64_t t, ns;
+	uint32_t pid, tid;        /* the thread that it follows */
+	const char *comm;
+	unsigned int n;
+	const struct crit_node *node;
+	uint64_t cut;             /* waits that were not taken apart: for lack of room, or of two that wait for each other */
+};
+
+/* A slow call (--call, --func). */
+struct slow_call {
+	const char *name;
+	uint32_t pid, tid;
+	const char *comm;
+	uint64_t t, ns;
+	int64_t ret;
+	uint64_t part[WHY_PART_N]; /* sum == ns */
+	struct crit path;          /* in time order */
+};
+
+struct why {
+	uint64_t wall;            /* sum over the threads */
+	uint64_t part[WHY_PART_N];
+	unsigned int nthreads, nwaits, nrunq, nsyscalls;
+	const struct why_thread *threads; /* by time on the CPU, largest first */
+	const struct why_wait *waits;     /* of all threads */
+	const struct why_runq *runq;
+	const struct why_syscall *syscalls; /* of all processes, by cpu */
+	struct crit path;         /* merged: of the run, or of all slow calls; n 0: none */
+	struct crit chain;        /* the run's in time order, n 0: none */
+	const char *call;         /* --call, --func: whose calls; else "" */
+	uint64_t calls, slow;     /* how many there were, how many slow */
+};
+
 /* ---- what a run comes to ---- */
 
 struct summary {
@@ -195,6 +292,7 @@ struct summary {
 	unsigned int nrows;
 	const struct row *rows;               /* operations first, then devices; each by wall, largest first */
 	const struct sched *sched;            /* of spoor sched, which has no rows; else NULL */
+	const struct why *why;                /* of spoor why, which has no rows; else NULL */
 };
 
 /* Where records or parts of them were lost; every counter is printed, 0 too, in --json. */

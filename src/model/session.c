@@ -33,6 +33,13 @@ static int session_delay(void *ctx, const struct delay *d)
 	return EACH_SINK(s, delay, d);
 }
 
+static int session_call(void *ctx, const struct slow_call *c)
+{
+	struct session *s = ctx;
+
+	return EACH_SINK(s, call, c);
+}
+
 static uint64_t ns_of(const struct timeval *t)
 {
 	return (uint64_t)t->tv_sec * 1000000000u + (uint64_t)t->tv_usec * 1000u;
@@ -113,7 +120,7 @@ static int session_timeout(uint64_t now, uint64_t end, uint64_t tick)
 
 static int session_loop(struct session *s, void *src, uint64_t start)
 {
-	const struct feed feed = { session_op, session_delay, s };
+	const struct feed feed = { session_op, session_delay, session_call, s };
 	uint64_t end = s->duration ? start + s->duration : 0, last = start, now;
 	uint64_t tick = s->interval ? start + s->interval : 0;
 	int err;

@@ -21,6 +21,7 @@ struct sink {
 	void *(*open)(const struct sink_opts *opts);            /* NULL with errno set */
 	int (*op)(void *self, const struct op *op);
 	int (*delay)(void *self, const struct delay *d);
+	int (*call)(void *self, const struct slow_call *c);
 	int (*summary)(void *self, const struct summary *s);
 	int (*lost)(void *self, const struct losses *l);
 	int (*cost)(void *self, const struct cost *c);

@@ -11,6 +11,7 @@ struct probe;
 struct feed {
 	int (*op)(void *ctx, const struct op *op);
 	int (*delay)(void *ctx, const struct delay *d);
+	int (*call)(void *ctx, const struct slow_call *c);
 	void *ctx;
 };
 

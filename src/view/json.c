@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later OR GPL-2.0 */
 /* --json: one object a line. The contract is docs/format.md and docs/format.schema.json; change them together. */
 #include "view/sched.h"
+#include "view/why.h"
 
 enum { FORMAT_VERSION = 1 };
 
@@ -182,8 +183,11 @@ static int json_summary(void *self, const struct summary *s)
 {
 	struct json *j = &((struct json_sink *)self)->j;
 
-	if (s->sched) {
-		sched_json(j, s);
+	if (s->sched || s->why) {
+		if (s->sched)
+			sched_json(j, s);
+		else
+			why_json(j, s);
 		json_line(j);
 		return s->interval ? json_flush(j) : j->err;
 	}
@@ -206,6 +210,14 @@ static int json_delay(void *self, const struct delay *d)
 	struct json *j = &((struct json_sink *)self)->j;
 
 	sched_delay_json(j, d);
+	return json_line(j);
+}
+
+static int json_call(void *self, const struct slow_call *c)
+{
+	struct json *j = &((struct json_sink *)self)->j;
+
+	why_call_json(j, c);
 	return json_line(j);
 }
 
@@ -273,6 +285,7 @@ const struct sink sink_json = {
 	.open = json_open,
 	.op = json_op,
 	.delay = json_delay,
+	.call = json_call,
 	.summary = json_summary,
 	.lost = json_lost,
 	.cost = json_cost,

@@ -3,15 +3,10 @@
 #ifndef SPOOR_VIEW_SCHED_H
 #define SPOOR_VIEW_SCHED_H
 
-#include "base/json.h"
 #include "view/view.h"
 
 int sched_table(struct view *v, const struct summary *sum); /* 0 or -errno */
 int sched_tree(void *self, const struct delay *d);          /* struct view must be the first member of self */
-/* In json.c. Members "stack", "hist" and "p50" to "p999". */
-void json_put_stack(struct json *j, const struct stack *stack); /* NULL: empty */
-void json_put_hist(struct json *j, const uint64_t hist[HIST_N]);
-void json_put_quantiles(struct json *j, const uint64_t hist[HIST_N], uint64_t count, uint64_t max);
 
 void sched_json(struct json *j, const struct summary *sum);
 void sched_delay_json(struct json *j, const struct delay *d);

@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "view/sched.h"
+#include "view/why.h"
 
 struct table {
 	struct view v;
@@ -285,13 +286,14 @@ static void print_interval(struct table *t, const struct summary *s)
 	view_text(&t->v, C_BOLD, text, 0, false);
 }
 
-static int table_sched(struct table *t, const struct summary *s)
+/* Those that have no rows. */
+static int table_other(struct table *t, const struct summary *s)
 {
 	int err;
 
 	if (s->interval)
 		print_interval(t, s);
-	err = sched_table(&t->v, s);
+	err = s->sched ? sched_table(&t->v, s) : why_table(&t->v, s);
 	if (err)
 		return err;
 	return s->interval ? view_flush(t) : view_result(&t->v);
@@ -303,8 +305,8 @@ static int table_summary(void *self, const struct summary *s)
 	unsigned int nops = 0;
 	int err;
 
-	if (s->sched)
-		return table_sched(t, s);
+	if (s->sched || s->why)
+		return table_other(t, s);
 	while (nops < s->nrows && s->rows[nops].type == ROW_OP)
 		nops++;
 	if (s->interval) /* both tables, without anything under the rows */

@@ -7,8 +7,9 @@
 #include <limits.h>
 
 #include "view/sched.h"
+#include "view/why.h"
 
-enum { LABEL_LEN = 96, MAX_DEPTH = 16, PREFIX_LEN = 4 * 3 * MAX_DEPTH + 16, SHOWN = 8, FRAMES = 6 };
+enum { LABEL_LEN = 96, MAX_DEPTH = 16, PREFIX_LEN = 4 * 3 * MAX_DEPTH + 16, SHOWN = 8 };
 
 struct node {
 	unsigned int depth;          /* from 1 */
@@ -278,36 +279,6 @@ static char *node_prefix(const struct tree *t, const struct node *n, bool below,
 	return buf;
 }
 
-static bool is_scheduler(const char *frame)
-{
-	return !strcmp(frame, "__schedule") || !strcmp(frame, "schedule");
-}
-
-static void print_stack(const struct tree *t, const struct node *n)
-{
-	struct wrap w = { .v = &t->v, .gap = " < " };
-	unsigned int first = 0, end = n->stack->n;
-	char lead[PREFIX_LEN], text[128];
-
-	if (!t->v.o.verbose) { /* the first frames are the same in all of them */
-		while (first < end && n->stack->name[first] && is_scheduler(n->stack->name[first]))
-			first++;
-		end = end - first > FRAMES ? first + FRAMES : end;
-	}
-	w.lead = node_prefix(t, n, true, lead);
-	w.col = fmt_width(lead);
-	if (first < end)
-		fputs(lead, t->v.o.out);
-	for (unsigned int i = first; i < end; i++) {
-		fmt_escape(text, sizeof(text), n->stack->name[i] ? n->stack->name[i] : "?");
-		if (!t->v.o.verbose && t->v.o.width && i > first && w.col + 3 + fmt_width(text) > t->v.o.width)
-			break; /* one line only */
-		wrap_put(&w, C_DIM, text);
-	}
-	if (first < end)
-		fputc('\n', t->v.o.out);
-}
-
 static void print_node(const struct tree *t, const struct node *n, unsigned int label_width, unsigned int bar)
 {
 	char prefix[PREFIX_LEN], cut[LABEL_LEN], text[FMT_LEN];
@@ -333,7 +304,7 @@ static void print_node(const struct tree *t, const struct node *n, unsigned int 
 	}
 	fputc('\n', v->o.out);
 	if (n->stack)
-		print_stack(t, n);
+		view_stack(v, node_prefix(t, n, true, prefix), n->stack);
 }
 
 static void print_nodes(struct tree *t)
@@ -492,6 +463,7 @@ const struct sink sink_tree = {
 	.open = tree_open,
 	.op = tree_op,
 	.delay = sched_tree,
+	.call = why_tree,
 	.resize = view_resize,
 	.flush = view_flush,
 	.close = view_close,

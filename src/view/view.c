@@ -3,6 +3,8 @@
 
 #include <errno.h>
 
+enum { FRAMES = 6 };
+
 const enum color part_colors[PART_N] = {
 	[PART_CPU] = C_GREEN, [PART_IRQ] = C_MAGENTA, [PART_SOFTIRQ] = C_MAGENTA,
 	[PART_RUNQ] = C_YELLOW, [PART_WAIT] = C_CYAN,
@@ -94,8 +96,10 @@ void view_text(const struct view *v, enum color c, const char *s, unsigned int w
 static const char *const eighths[] = { "", "▏", "▎", "▍", "▌", "▋", "▊", "▉", "█" };
 
 /* `eights` eighths of a cell in full and part blocks; without UTF-8 in whole cells, '.' for less than half. */
-static void bar_put(const struct view *v, enum color c, uint64_t eights)
+static unsigned int bar_put(const struct view *v, enum color c, uint64_t eights)
 {
+	unsigned int cells = (unsigned int)((eights + (v->utf8 || eights < 4 ? 7 : 4)) / 8);
+
 	color_begin(v, c);
 	if (v->utf8) {
 		for (; eights >= 8; eights -= 8)
@@ -108,6 +112,7 @@ static void bar_put(const struct view *v, enum color c, uint64_t eights)
 			fputc('#', v->o.out);
 	}
 	color_end(v, c);
+	return cells;
 }
 
 /* part / whole of width, in eighths of a cell. */
@@ -116,23 +121,23 @@ static uint64_t bar_scale(uint64_t part, uint64_t whole, unsigned int width)
 	return whole ? (uint64_t)((unsigned __int128)part * width * 8 / whole) : 0;
 }
 
-void view_bar(const struct view *v, enum color c, uint64_t part, uint64_t whole, unsigned int width)
+unsigned int view_bar(const struct view *v, enum color c, uint64_t part, uint64_t whole, unsigned int width)
 {
 	uint64_t eights;
 
 	if (!part || !whole || !width)
-		return;
+		return 0;
 	eights = bar_scale(part < whole ? part : whole, whole, width);
-	bar_put(v, c, eights ? eights : 1);
+	return bar_put(v, c, eights ? eights : 1);
 }
 
-void view_span(const struct view *v, enum color c, uint64_t from, uint64_t len, uint64_t whole,
-	       unsigned int width)
+unsigned int view_span(const struct view *v, enum color c, uint64_t from, uint64_t len, uint64_t whole,
+		       unsigned int width)
 {
 	uint64_t first, eights;
 
 	if (!whole || !width)
-		return;
+		return 0;
 	if (from > whole)
 		from = whole;
 	if (len > whole - from)
@@ -144,7 +149,7 @@ void view_span(const struct view *v, enum color c, uint64_t from, uint64_t len, 
 	if (bar_scale(len, whole, width) < 8)      /* shorter than a cell: its length, not its end */
 		eights = bar_scale(len, whole, width);
 	view_blanks(v, (unsigned int)first);
-	bar_put(v, c, eights ? eights : 1);
+	return (unsigned int)first + bar_put(v, c, eights ? eights : 1);
 }
 
 void view_hist(const struct view *v, const uint64_t hist[HIST_N])
@@ -190,6 +195,42 @@ void wrap_put(struct wrap *w, enum color c, const char *segment)
 	view_text(w->v, c, segment, 0, false);
 	w->col += gap + width;
 	w->some = true;
+}
+
+void wrap_cut(struct wrap *w, enum color c, const char *segment)
+{
+	unsigned int width = w->v->o.width, used = w->some ? fmt_width(w->lead) : w->col;
+	char cut[512];
+
+	wrap_put(w, c, width ? fmt_cut(cut, sizeof(cut), segment, width > used + 8 ? width - used : 8, false) : segment);
+}
+
+static bool is_scheduler(const char *frame)
+{
+	return !strcmp(frame, "__schedule") || !strcmp(frame, "schedule");
+}
+
+void view_stack(const struct view *v, const char *lead, const struct stack *stack)
+{
+	struct wrap w = { .v = v, .lead = lead, .gap = " < ", .col = fmt_width(lead) };
+	unsigned int first = 0, end = stack->n;
+	char text[128];
+
+	if (!v->o.verbose) { /* the first frames are the same in all of them */
+		while (first < end && stack->name[first] && is_scheduler(stack->name[first]))
+			first++;
+		end = end - first > FRAMES ? first + FRAMES : end;
+	}
+	if (first < end)
+		fputs(lead, v->o.out);
+	for (unsigned int i = first; i < end; i++) {
+		fmt_escape(text, sizeof(text), stack->name[i] ? stack->name[i] : "?");
+		if (!v->o.verbose && v->o.width && i > first && w.col + 3 + fmt_width(text) > v->o.width)
+			break; /* one line only */
+		wrap_put(&w, C_DIM, text);
+	}
+	if (first < end)
+		fputc('\n', v->o.out);
 }
 
 static const struct { const char *name, *text; } flag_names[] = {

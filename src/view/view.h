@@ -4,6 +4,7 @@
 #define SPOOR_VIEW_VIEW_H
 
 #include "base/fmt.h"
+#include "base/json.h"
 #include "model/sink.h"
 
 enum color { C_NONE, C_BOLD, C_DIM, C_RED, C_GREEN, C_YELLOW, C_BLUE, C_MAGENTA, C_CYAN };
@@ -25,11 +26,11 @@ void view_blanks(const struct view *v, unsigned int n);
 /* Padded to width, in colour if there is any; nothing but the text when width is 0. */
 void view_text(const struct view *v, enum color c, const char *s, unsigned int width, bool right);
 
-/* Bars, without trailing blanks. Something that is not 0 is never invisible. */
-void view_bar(const struct view *v, enum color c, uint64_t part, uint64_t whole, unsigned int width);
+/* Bars, without trailing blanks; they return their columns. Something that is not 0 is never invisible. */
+unsigned int view_bar(const struct view *v, enum color c, uint64_t part, uint64_t whole, unsigned int width);
 /* From `from` on for `len` on an axis of `whole`, cut to it. */
-void view_span(const struct view *v, enum color c, uint64_t from, uint64_t len, uint64_t whole,
-	       unsigned int width);
+unsigned int view_span(const struct view *v, enum color c, uint64_t from, uint64_t len, uint64_t whole,
+		       unsigned int width);
 
 /* One line to each doubling, from the first that is not empty to the last. */
 void view_hist(const struct view *v, const uint64_t hist[HIST_N]);
@@ -40,6 +41,10 @@ void view_resize(void *self, unsigned int width); /* struct view must be the fir
  * and sets col to its width; each continued line begins with `lead`. */
 struct wrap { const struct view *v; const char *lead, *gap; unsigned int col; bool some; };
 void wrap_put(struct wrap *w, enum color c, const char *segment);
+void wrap_cut(struct wrap *w, enum color c, const char *segment); /* the same, cut where no line has room for it */
+
+/* A stack on lines of its own that begin with `lead`: all of it with --verbose, else the frames that tell most, on one. */
+void view_stack(const struct view *v, const char *lead, const struct stack *stack);
 
 /* The flags of an operation: the name in JSON, and for people. NULL when there is no such bit. */
 const char *op_flag_name(unsigned int bit);
@@ -47,6 +52,11 @@ const char *op_flag_text(unsigned int bit);
 
 /* The reasons of an operation's waits summed up, the largest first; returns how many of `max` were filled. */
 unsigned int op_reasons(const struct op *op, struct share *share, unsigned int max);
+
+/* In json.c. Members "stack", "hist" and "p50" to "p999". */
+void json_put_stack(struct json *j, const struct stack *stack); /* NULL: empty */
+void json_put_hist(struct json *j, const uint64_t hist[HIST_N]);
+void json_put_quantiles(struct json *j, const uint64_t hist[HIST_N], uint64_t count, uint64_t max);
 
 /* Columns of text. Set up the columns, fill the cells, measure, fit, print. */
 enum { GRID_COLS = 32, CELL_LEN = 96 };

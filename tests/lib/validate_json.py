@@ -135,7 +135,124 @@ def check_sched(s):
             check(s["interval"] or total == wanted, f"{key} of {kind} adds up to {total}, of cpus to {wanted}")
 
 
-RULES = {"op": check_op, "summary": check_summary, "delay": check_delay, "sched": check_sched, "lost": check_lost}
+def check_by(by):
+    """A task has an id, and nothing else has; nobody has no name either."""
+    check(bool(by["tid"]) == (by["kind"] == "task") and (by["tid"] or not by["pid"]), f"not the ids of a '{by['kind']}': {by}")
+    check(by["kind"] or not by["name"], f"nobody has a name: {by}")
+
+
+def check_node(n):
+    check_by(n["by"])
+    check(n["count"] > 0 and n["ns"] > 0, "a node of nothing")
+    if n["kind"] == "cpu":
+        total = sum(n["parts"].values())
+        check(total == n["ns"], f"parts add up to {total}, ns is {n['ns']}")
+    check(n["kind"] in ("wait", "runq") or not n["by"]["kind"], f"somebody ended what is neither wait nor run queue: {n['by']}")
+
+
+def check_level(nodes, i, depth, parent, merged):
+    """Nodes from i on, at this depth and below, tile `parent` (t, ns) exactly; returns the index behind them."""
+    t, total, last = parent["t"], 0, None
+    while i < len(nodes) and nodes[i]["depth"] >= depth:
+        n = nodes[i]
+        check(n["depth"] == depth, f"nodes[{i}]: depth {n['depth']} right below depth {depth - 1}")
+        check_node(n)
+        if merged:
+            check(n["t"] == 0 and (last is None or n["ns"] <= last), f"nodes[{i}]: merged, with a time or not the largest first")
+        else:
+            check(n["t"] == t, f"nodes[{i}]: begins at {n['t']}, the one before ended at {t}")
+            check(n["count"] == 1, f"nodes[{i}]: not merged, but {n['count']} of them")
+        t, total, last, i = t + n["ns"], total + n["ns"], n["ns"], i + 1
+        if i < len(nodes) and nodes[i]["depth"] > depth:
+            check(n["kind"] == "wait" and n["by"]["kind"] == "task", f"nodes[{i - 1}]: only what a task ended is taken apart")
+            i = check_level(nodes, i, depth + 1, n, merged)
+    check(total == parent["ns"], f"at depth {depth} before nodes[{i}]: {total} ns, the whole is {parent['ns']}")
+    return i
+
+
+def check_path(path, merged):
+    check_level(path["nodes"], 0, 0, path, merged)
+    if not merged:
+        for n in path["nodes"]:
+            check(n["depth"] or n["tid"] == path["tid"], "a node of another thread at depth 0")
+
+
+def check_why_parts(o, what):
+    total = sum(o["parts"].values())
+    check(total == o["wall"], f"{what}: parts add up to {total}, wall is {o['wall']}")
+
+
+def check_call(c):
+    check_why_parts(c, c["call"])
+    check_path({"t": c["t"], "ns": c["wall"], "pid": c["pid"], "tid": c["tid"], "nodes": c["path"]}, False)
+
+
+def check_mean(s):
+    check(s["count"] > 0 and s["max"] <= s["ns"] <= s["count"] * s["max"], f"count, ns and max of {s} cannot be")
+
+
+def check_why_sums(o, what):
+    """The waits and the run queue of a thread, or of all."""
+    check_why_parts(o, what)
+    parts = o["parts"]
+    for key, wanted in (("waits", parts["wait"]), ("runq", parts["preempted"] + parts["woken"] + parts["throttled"])):
+        ns = [s["ns"] for s in o[key]]
+        check(sum(ns) == wanted, f"{what}: {key} add up to {sum(ns)}, the parts are {wanted}")
+        check(ns == sorted(ns, reverse=True), f"{what}: {key} are not the largest first")
+        for s in o[key]:
+            check_by(s["by"])
+            check(s["count"] > 0, f"{what}: {key} that were none")
+    for w in o["waits"]:
+        check_mean(w)
+        check(w["owner_tid"] or not (w["owner_pid"] or w["owner"]), f"{what}: an owner without an id: {w}")
+        check(w["lock"] or not w["owner_tid"], f"{what}: an owner of no lock: {w}")
+
+
+def on_cpu(thread):
+    return sum(thread["parts"][p] for p in ("user", "kernel", "irq", "softirq"))
+
+
+def check_threads(why):
+    for t in why["threads"]:
+        what = f"thread {t['tid']}"
+        check_why_sums(t, what)
+        check(why["interval"] or why["t"] <= t["t"] and t["t"] + t["wall"] <= why["t"] + why["ns"], f"{what}: it lives outside of the window")
+    for key in ("wall", *(("parts", p) for p in why["parts"])):
+        get = (lambda o, k=key: o[k]) if isinstance(key, str) else (lambda o, k=key: o[k[0]][k[1]])
+        total = sum(get(t) for t in why["threads"])
+        check(total == get(why), f"{key} of all threads adds up to {total}, not {get(why)}")
+    for key in ("waits", "runq"):
+        total, wanted = sum(s["count"] for t in why["threads"] for s in t[key]), sum(s["count"] for s in why[key])
+        check(total == wanted, f"count of the {key} of all threads adds up to {total}, not {wanted}")
+    order = [on_cpu(t) for t in why["threads"]]
+    check(order == sorted(order, reverse=True), "threads are not in the order of their CPU time")
+    ids = [(t["tid"], t["t"]) for t in why["threads"]]
+    check(len(set(ids)) == len(ids), "a thread twice")
+
+
+def check_why(why):
+    check_why_sums(why, "all")
+    check_threads(why)
+    for s in why["syscalls"]:
+        check_mean(s)
+        check(s["cpu"] <= s["ns"], f"{s['call']}: more CPU time than it took")
+    order = [s["cpu"] for s in why["syscalls"]]
+    check(order == sorted(order, reverse=True), "system calls are not in the order of their CPU time")
+    check(why["slow"] <= why["calls"], "more slow calls than calls")
+    check(why["call"] or not why["calls"], "calls of nothing")
+    for key in ("path", "chain"):
+        if why[key]:
+            try:
+                check_path(why[key], key == "path")
+            except Offender as e:
+                raise Offender(f"{key}: {e}") from None
+    check(not why["chain"] or (not why["call"] and why["path"]), "a chain beside --call, or without a path")
+    for key in ("t", "ns", "pid", "tid", "comm") if why["chain"] else ():
+        check(why["chain"][key] == why["path"][key], f"{key} of path and of chain differ")
+
+
+RULES = {"op": check_op, "summary": check_summary, "delay": check_delay, "sched": check_sched, "call": check_call,
+         "why": check_why, "lost": check_lost}
 
 
 def check_line(line, validators):

@@ -5,7 +5,8 @@
  *
  * gcc -std=gnu11 -Wall -Wextra -Wshadow -Werror -D_GNU_SOURCE -Isrc -Iinclude -include src/base/banned.h \
  *     -o test_view tests/unit/test_view.c src/base/json.c src/base/fmt.c src/model/hist.c \
- *     src/view/{view,grid,table,tree,line,json}.c -lcmocka -lm && ./test_view
+ *     src/view/{view,grid,table,tree,line,json}.c src/view/{sched,why}_{table,tree,json}.c src/view/why_path.c \
+ *     -lcmocka -lm && ./test_view
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,6 +22,7 @@
 #include "base/fmt.h"
 #include "base/json.h"
 #include "model/sink.h"
+#include "why_fixture.h"
 
 #define N(a) (sizeof(a) / sizeof((a)[0]))
 #define US 1000ULL
@@ -430,7 +432,7 @@ static const struct cost cost = {
 static void render(const struct sink *sink, const struct sink_opts *base, FILE *f)
 {
 	struct sink_opts o = *base;
-	struct summary interval = { T0, S, true, N(rows), rows, NULL }, final = { T0, 10 * S, false, N(rows), rows, NULL };
+	struct summary interval = { T0, S, true, N(rows), rows, NULL, NULL }, final = { T0, 10 * S, false, N(rows), rows, NULL, NULL };
 	struct losses none = { 1, causes + 1, 0 }, some = { 2, causes, 17 };
 	struct cost unknown = cost;
 	void *self;
@@ -538,6 +540,41 @@ static void render_sched(const struct sink *sink, const struct sink_opts *opts, 
 	sink->close(self);
 }
 
+/* A run of make with two slow calls; then a run with --call, of which the slow ones' path lacks nodes; then nothing. */
+static void render_why(const struct sink *sink, const struct sink_opts *opts, FILE *f)
+{
+	const struct why_thread *make = &why_threads[3];
+	struct why run = make_why(), calls = run, none = { .call = "" };
+	struct summary sum = { .t = W0, .ns = 4120 * MS, .why = &run };
+	void *self = sink->open(opts);
+
+	assert_non_null(self);
+	for (size_t i = 0; i < N(why_calls) && sink->call; i++)
+		assert_int_equal(sink->call(self, &why_calls[i]), 0);
+	if (sink->summary) {
+		assert_int_equal(sink->summary(self, &sum), 0);
+		calls.call = "fsync";
+		calls.calls = 1203;
+		calls.slow = 7;
+		calls.nsyscalls = calls.chain.n = 0;
+		calls.nthreads = 1;
+		calls.threads = make;
+		calls.wall = make->wall;
+		memcpy(calls.part, make->part, sizeof(calls.part));
+		calls.nwaits = make->nwaits;
+		calls.waits = make->waits;
+		calls.nrunq = make->nrunq;
+		calls.runq = make->runq;
+		calls.path.cut = 17;
+		sum.why = &calls;
+		assert_int_equal(sink->summary(self, &sum), 0);
+		sum.why = &none;
+		assert_int_equal(sink->summary(self, &sum), 0);
+	}
+	assert_int_equal(sink->flush(self), 0);
+	sink->close(self);
+}
+
 /* What `print` makes of the sink is the text that is kept under this name. */
 static void golden_of(void (*print)(const struct sink *, const struct sink_opts *, FILE *), const struct sink *sink,
 		      const struct sink_opts *o, const char *name)
@@ -590,6 +627,30 @@ static void test_golden_sched(void **state)
 	golden_of(render_sched, &sink_table, &hist, "sched-table-color");
 	golden_of(render_sched, &sink_tree, &hist, "sched-tree-color");
 	golden_of(render_sched, &sink_json, &plain, "sched-json");
+}
+
+static void test_golden_why(void **state)
+{
+	static const unsigned int widths[] = { 0, 80, 120, 200 };
+	static const struct sink *const sinks[] = { &sink_table, &sink_tree };
+	struct sink_opts color = { .width = 120, .verbose = true, .color = true }, ascii = { .width = 100 }, plain = { .width = 0 };
+	char name[64];
+
+	(void)state;
+	for (size_t i = 0; i < N(sinks); i++)
+		for (size_t w = 0; w < N(widths); w++) {
+			struct sink_opts o = { .width = widths[w] };
+
+			snprintf(name, sizeof(name), "why-%s-%u", sinks[i]->name, widths[w]);
+			golden_of(render_why, sinks[i], &o, name);
+		}
+	golden_of(render_why, &sink_table, &color, "why-table-color");
+	golden_of(render_why, &sink_tree, &color, "why-tree-color");
+	golden_of(render_why, &sink_json, &plain, "why-json");
+	setlocale(LC_CTYPE, "C");
+	golden_of(render_why, &sink_table, &ascii, "why-table-ascii");
+	golden_of(render_why, &sink_tree, &ascii, "why-tree-ascii");
+	setlocale(LC_CTYPE, "C.UTF-8");
 }
 
 static void test_golden_text(void **state)
@@ -653,6 +714,8 @@ static void test_every_width(void **state)
 			FILE *f = open_memstream(&out, &n);
 
 			render(sinks[i], &o, f);
+			o.out = f;
+			render_why(sinks[i], &o, f);
 			fclose(f);
 			assert_null(memchr(out, '\033', n)); /* nothing of a hostile name reaches the terminal */
 			if (w >= 80)
@@ -698,6 +761,56 @@ static void test_odd_operations(void **state)
 	free(out);
 }
 
+/* The lines of a path, without those that follow it. */
+static unsigned int count_lines(const char *text, const char *from)
+{
+	unsigned int n = 0;
+
+	text = strstr(text, from);
+	assert_non_null(text);
+	for (text = strchr(text, '\n') + 1; *text && *text != '\n'; text = strchr(text, '\n') + 1)
+		n++;
+	return n;
+}
+
+/* Many nodes, all alike, all nothing, and depths that no walk would make: shown in few lines, or all. */
+static void test_odd_paths(void **state)
+{
+	static struct crit_node node[3000];
+	struct slow_call call = { .name = "read", .comm = "c", .t = 1, .ns = 1000, .part = { 1000 }, .path = { .t = 1, .ns = 1000, .comm = "c",
+				  .node = node } };
+	uint32_t seed = 1;
+
+	(void)state;
+	for (unsigned int round = 0; round < 24; round++) {
+		bool all = round & 1;
+		struct sink_opts o = { .width = 100, .verbose = all };
+		char *out = NULL;
+		size_t n = 0;
+		void *self;
+
+		for (unsigned int i = 0; i < N(node); i++) {
+			seed = seed * 1664525 + 1013904223;
+			node[i] = (struct crit_node){ .kind = seed >> 30, .depth = round < 8 ? 0 : round < 16 ? seed >> 28 : i, .t = i, .count = 1,
+				.ns = round % 8 < 2 ? 0 : round % 8 < 4 ? 500 : seed >> 20, .comm = "c", .reason = "", .by = { "task", "d", 2, 2 } };
+		}
+		call.path.n = N(node);
+		call.ns = round % 3 ? 1000 : 0;
+		call.path.ns = call.ns;
+		o.out = open_memstream(&out, &n);
+		self = sink_tree.open(&o);
+		assert_int_equal(sink_tree.call(self, &call), 0);
+		sink_tree.close(self);
+		fclose(o.out);
+		check_lines(out, 100);
+		if (all)
+			assert_true(count_lines(out, "mostly") >= N(node));
+		else if (round % 8 >= 2) /* with the lines of those left out, and broken ones */
+			assert_in_range(count_lines(out, "mostly"), 1, 150);
+		free(out);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -707,8 +820,9 @@ int main(void)
 		cmocka_unit_test(test_json_values), cmocka_unit_test(test_json_long),
 		cmocka_unit_test(test_write_failures), cmocka_unit_test(test_parts_sum),
 		cmocka_unit_test(test_golden_text), cmocka_unit_test(test_golden_variants),
-		cmocka_unit_test(test_golden_ascii), cmocka_unit_test(test_golden_sched), cmocka_unit_test(test_every_width),
-		cmocka_unit_test(test_odd_operations),
+		cmocka_unit_test(test_golden_ascii), cmocka_unit_test(test_golden_sched),
+		cmocka_unit_test(test_golden_why), cmocka_unit_test(test_every_width),
+		cmocka_unit_test(test_odd_operations), cmocka_unit_test(test_odd_paths),
 	};
 
 	signal(SIGPIPE, SIG_IGN);
