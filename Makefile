@@ -42,6 +42,15 @@ $(O)/libspoor.a: $(LIB_OBJ)
 	@rm -f $@
 	@$(AR) rcs $@ $^
 
+# Every number that the C library's header has a name for.
+$(O)/src/kernel/syscalls.inc:
+	@mkdir -p $(@D)
+	@echo '#include <sys/syscall.h>' | $(CC) -E -dM - | \
+		sed -nE '/_(syscalls|arch_specific_syscall) /d; s/^#define __NR_([a-z0-9_]+) .*/[__NR_\1] = "\1",/p' | sort > $@.tmp
+	@mv $@.tmp $@
+
+$(O)/src/kernel/syscalls.o: $(O)/src/kernel/syscalls.inc
+
 $(O)/%.o: %.c | $(SKEL)
 	@mkdir -p $(@D)
 	@echo "  CC      $@"

@@ -53,6 +53,18 @@ static __always_inline u64 switch_prev_state(u64 *ctx, struct task_struct *prev)
 	return has_prev_state ? (u32)CTX_ARG(ctx, 3) : task_state(prev);
 }
 
+/* Its control group has used up its time (cpu.max), or one above has. */
+static __always_inline bool task_throttled(struct task_struct *t)
+{
+	struct cfs_rq *q = NULL;
+
+	if (bpf_core_field_exists(t->throttled) && t->throttled)
+		return true;
+	if (bpf_core_field_exists(t->se.cfs_rq))
+		q = t->se.cfs_rq;
+	return q && bpf_core_field_exists(q->throttle_count) && q->throttle_count;
+}
+
 /* Where it runs, or waits to. */
 static __always_inline u32 task_cpu(struct task_struct *t)
 {

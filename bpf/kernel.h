@@ -60,6 +60,9 @@ struct signal_struct { struct atomic_counter live; struct pid *pids[4]; } BPF_CO
 
 #define PIDTYPE_TGID 1
 
+struct cfs_rq { int throttle_count; } BPF_CORE; /* with CONFIG_CFS_BANDWIDTH */
+struct sched_entity { struct cfs_rq *cfs_rq; } BPF_CORE;   /* with CONFIG_FAIR_GROUP_SCHED */
+
 struct task_struct {
 	struct thread_info thread_info;
 	unsigned int __state;              /* from 5.14, 2f064a59a11f */
@@ -67,6 +70,8 @@ struct task_struct {
 	unsigned int cpu;                  /* until 5.15: bcf9033e5449 moved it to thread_info */
 	int on_cpu, prio;
 	unsigned int policy;
+	struct sched_entity se;
+	bool throttled;                    /* from 6.18, e1fad12dcb66: the task itself, not its queue */
 	int pid, tgid;
 	struct task_struct *group_leader;
 	struct pid *thread_pid;
@@ -79,7 +84,11 @@ struct task_struct {
 	struct thread_struct thread;
 } BPF_CORE;
 
+struct bpf_iter_meta;
+struct bpf_iter__task { struct bpf_iter_meta *meta; struct task_struct *task; } BPF_CORE;
+
 #define PF_KTHREAD   0x00200000
+#define TASK_DEAD    0x00000080 /* of the state */
 #define PF_IO_WORKER 0x00000010
 #define PF_LOCAL_THROTTLE 0x00100000 /* set by the loop driver's worker (and nfsd) */
 

@@ -15,9 +15,10 @@ enum { EXIT_USAGE = 2 };
 /* argv[0] is the command's name. Returns the exit status. */
 int cmd_io(int argc, char **argv);
 int cmd_sched(int argc, char **argv);
+int cmd_why(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 
-extern const struct opt_command io_command, sched_command, doctor_command;
+extern const struct opt_command io_command, sched_command, why_command, doctor_command;
 
 /* Sends log messages to stderr, each after "spoor: ". */
 void cmd_log(enum log_level most);

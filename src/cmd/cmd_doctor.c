@@ -25,7 +25,7 @@ const struct opt_command doctor_command = {
 	.opts = doctor_table,
 };
 
-static const char *const commands[] = { "io", "sched" };
+static const char *const commands[] = { "io", "sched", "why" };
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
 
 static const char *const probe_words[] = { [PROBE_UNKNOWN] = "?", [PROBE_NO] = "no", [PROBE_YES] = "yes" };

@@ -78,6 +78,38 @@ static const struct layer table[] = {
 	{ "sched", "interrupts between CPUs", "their share of part irq", false, { { TP("ipi_entry", "ipi_exit") } } },
 #endif
 	{ "sched", "softirqs", "part softirq", false, { { TP("softirq_entry", "softirq_exit") } } },
+	{ "why", "switches", "everything: no stay on a CPU ends", true, { { TP("sched_switch") } } },
+	{ "why", "who wakes a thread", "everything: no wait ends, and nobody ends it", true, { { TP("sched_waking") } } },
+	{ "why", "system calls", "user and kernel time apart, and --call", true, { { TP("sys_enter", "sys_exit") } } },
+	{ "why", "page faults", "their time on the CPU counts as user time, and they are not among the calls", false,
+	  { { FN("handle_mm_fault") } } },
+	{ "why", "any function of the kernel", "--func", false, { { FN("handle_mm_fault") } } },
+	{ "why", "children", "threads that a command or a process starts", true, { { TP("sched_process_fork") } } },
+	{ "why", "threads that execute a program", "of one that is not its process's first, who it was before", false,
+	  { { TP("sched_process_exec") } } },
+	{ "why", "ends of processes", "a process that gets the number of a followed one is followed", false,
+	  { { TP("sched_process_exit") } } },
+	{ "why", "block devices", "waits that a device ended are by an interrupt or a softirq", false,
+	  { { TP("block_rq_complete") } } },
+	{ "why", "stacked devices (dm, md)", "waits that such a device ended are by the device below, or by a worker", false,
+	  { { TP("block_bio_complete") } } },
+	{ "why", "senders over loopback", "waits that a sender ended are by the network, and not followed to it", false,
+	  { { TP("netif_rx", "netif_receive_skb") } } },
+	{ "why", "locks of the kernel", "which lock a wait was for, and who held it", false,
+	  { { TP("contention_begin", "contention_end") } } },
+	{ "why", "interrupts of devices", "part irq", false, { { TP("irq_handler_entry", "irq_handler_exit") } } },
+#if defined(__x86_64__)
+	{ "why", "interrupts of the local timer", "the timer's share of part irq; its wake-ups count as by an interrupt", false,
+	  { { TP("local_timer_entry", "local_timer_exit") } } },
+	{ "why", "interrupts between CPUs", "their share of part irq", false,
+	  { { TP("reschedule_entry", "reschedule_exit", "call_function_entry", "call_function_exit",
+		 "call_function_single_entry", "call_function_single_exit", "irq_work_entry", "irq_work_exit") } } },
+#else
+	{ "why", "interrupts between CPUs", "their share of part irq", false, { { TP("ipi_entry", "ipi_exit") } } },
+#endif
+	{ "why", "softirqs", "part softirq; what ends a wait in one counts as by the task that it interrupts", false,
+	  { { TP("softirq_entry", "softirq_exit") } } },
+	{ "why", "reasons of waits", "waits have no reason and no stack", false, { { .kind = HOOK_KALLSYMS } } },
 };
 
 const struct layer *layers_all(size_t *n)

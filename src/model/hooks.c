@@ -2,6 +2,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <sched.h>
 
 #include "base/log.h"
 #include "model/hooks.h"
@@ -217,4 +218,22 @@ unsigned int pow2_at_least(unsigned int n)
 	while (p < n && p < 1u << 30)
 		p <<= 1;
 	return p;
+}
+
+void cpus_visit(void)
+{
+	int ncpus = libbpf_num_possible_cpus();
+	cpu_set_t *was = CPU_ALLOC(ncpus), *one = CPU_ALLOC(ncpus);
+	size_t size = CPU_ALLOC_SIZE(ncpus);
+
+	if (was && one && !sched_getaffinity(0, size, was)) {
+		for (int cpu = 0; cpu < ncpus; cpu++) {
+			CPU_ZERO_S(size, one);
+			CPU_SET_S(cpu, size, one);
+			sched_setaffinity(0, size, one);
+		}
+		sched_setaffinity(0, size, was);
+	}
+	CPU_FREE(was);
+	CPU_FREE(one);
 }

@@ -54,6 +54,9 @@ void losses_fill(struct losses *out, struct lost *v, const char *const text[][2]
 void cost_fill(struct cost *out, const struct bpf_object *obj, uint64_t ops, const unseen_t *unseen);
 
 unsigned int threads_count(void); /* on this machine */
+/* What a CPU is doing is known from its first switch on: a visit of each causes one. Where spoor may not go, it stays
+ * unknown until then. */
+void cpus_visit(void);
 unsigned int pow2_at_least(unsigned int n);
 
 #endif

@@ -5,6 +5,7 @@
 
 #define STACK_LOST SCHED_LOST_LOCK
 #include "stack.bpf.h"
+#include "owner.bpf.h"
 
 /* One wait under way. lock 0: none. */
 struct lock_wait {
@@ -51,25 +52,6 @@ static __always_inline struct lock_wait *lock_spin_at(void)
 	u32 level = !q ? 0 : q->irq_depth ? 2 : q->in_softirq ? 1 : 0;
 
 	return bpf_map_lookup_elem(&lock_spins, &level);
-}
-
-/* Who holds a mutex, or a semaphore for writing: a pointer with flags in its lowest bits (MUTEX_FLAGS, RWSEM_*). */
-static __always_inline struct task_struct *lock_owner(u64 lock, u32 flags)
-{
-	struct rw_semaphore *sem = (struct rw_semaphore *)lock;
-	struct mutex *mutex = (struct mutex *)lock;
-	u64 owner = 0;
-
-	if (flags & LCB_F_MUTEX) {
-		if (bpf_core_field_exists(mutex->owner))
-			owner = BPF_CORE_READ(mutex, owner.counter);
-	} else if (!(flags & (LCB_F_SPIN | LCB_F_RT | LCB_F_PERCPU)) && flags & (LCB_F_READ | LCB_F_WRITE)) {
-		if (bpf_core_field_exists(sem->owner))
-			owner = BPF_CORE_READ(sem, owner.counter);
-		if (owner & 1) /* RWSEM_READER_OWNED: one of several, perhaps gone */
-			return NULL;
-	}
-	return (struct task_struct *)(owner & ~7ull);
 }
 
 static __always_inline int lock_contended(u64 *ctx)

@@ -2,7 +2,6 @@
 /* From options to attached programs: hooks, constants, sizes, attach. */
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <sched.h>
 
 typedef uint8_t u8;
 typedef uint32_t u32;
@@ -77,26 +76,6 @@ static void set_sizes(struct sched_state *st)
 		bpf_map__set_max_entries(st->skel->maps.ring, RING_BYTES);
 		ro->ring_wake = RING_BYTES / 4;
 	}
-}
-
-/* What a CPU is doing is known from its first switch on: a visit causes one. Where spoor may not go, it stays unknown
- * until then. */
-static void cpus_visit(void)
-{
-	int ncpus = libbpf_num_possible_cpus();
-	cpu_set_t *was = CPU_ALLOC(ncpus), *one = CPU_ALLOC(ncpus);
-	size_t size = CPU_ALLOC_SIZE(ncpus);
-
-	if (was && one && !sched_getaffinity(0, size, was)) {
-		for (int cpu = 0; cpu < ncpus; cpu++) {
-			CPU_ZERO_S(size, one);
-			CPU_SET_S(cpu, size, one);
-			sched_setaffinity(0, size, one);
-		}
-		sched_setaffinity(0, size, was);
-	}
-	CPU_FREE(was);
-	CPU_FREE(one);
 }
 
 int sched_load(struct sched_state *st, struct probe *probe)

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR GPL-2.0 */
+/* `spoor why`: option table (why_options.c), then session_run(). */
+#include <errno.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "cmd/cmd.h"
+#include "cmd/run.h"
+#include "cmd/why_options.h"
+#include "path/why/why_source.h"
+
+static int why_run(struct why_cmdline *c, uint64_t t0)
+{
+	struct why_opts o = { 0 };
+	struct run run = {
+		.name = "spoor why", .output = c->output,
+		.look = { .verbose = c->verbose },
+		.session = { .source = &why_source, .source_opts = &o, .duration = c->duration, .interval = c->interval,
+			     .quiet = c->quiet, .t0 = t0 },
+	};
+	char message[CMD_MESSAGE];
+	uint32_t pid;
+	int err = why_cmdline_resolve(c, &o, message);
+
+	if (err)
+		log_error("%s", message[0] ? message : strerror(-err));
+	if (err || run_begin(&run, c->command))
+		return 1;
+	if (c->command) {
+		pid = (uint32_t)run.child.pid;
+		o.tasks.pids = &pid;
+		o.tasks.npids = 1;
+	}
+	run.session.out[0].sink = c->json ? &sink_json : &sink_tree;
+	run.session.out[1].sink = c->json ? NULL : &sink_table;
+	return run_end(&run);
+}
+
+int cmd_why(int argc, char **argv)
+{
+	uint64_t t0 = clock_monotonic();
+	char message[CMD_MESSAGE] = "";
+	struct why_cmdline c;
+	int status, r = why_cmdline_parse(argc, argv, &c, message);
+
+	cmd_log(r == OPTS_OK && c.verbose ? LOG_LEVEL_INFO : LOG_LEVEL_WARN);
+	if (r == OPTS_OK)
+		status = cmd_flush(why_run(&c, t0));
+	else
+		status = cmd_options_end(&why_command, r, message[0] ? message : strerror(-r));
+	why_cmdline_free(&c);
+	return status;
+}

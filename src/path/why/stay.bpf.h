@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What is remembered of tasks and CPUs, a task's clock, and its records. */
+#ifndef SPOOR_WHY_STAY_BPF_H
+#define SPOOR_WHY_STAY_BPF_H
+
+const volatile s32 want_call = -1;       /* --call: number of the system call */
+const volatile bool want_calls;          /* --call or --func: only what is within a call is traced */
+const volatile u64 want_slower;          /* ns */
+const volatile u8 func_args;             /* of --func: parameters, behind which the program finds what it returns */
+const volatile u32 hist_mask = 0xff;     /* entries of a CPU's history - 1 */
+const volatile u64 helper_ns = 5000000000;
+const volatile u32 ring_wake = 1 << 16;
+
+u32 ready;
+u64 start;                               /* of the window; set before `ready` */
+u64 calls, calls_slow;                   /* added to without fetch: 5.10 has no atomic fetch */
+u64 lost[WHY_LOST_N];
+
+static __always_inline void lose(u32 what)
+{
+	if (ready)
+		__sync_fetch_and_add(&lost[what], 1);
+}
+
+#define STACK_LOST WHY_LOST_STACK
+#define STACK_PRINTS
+#include "stack.bpf.h"
+#include "owner.bpf.h"
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
+} ring SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, u32);
+	__type(value, struct why_task);
+} tasks SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, WHY_SUMS);
+	__type(key, u32);
+	__type(value, struct why_sum);
+} sums SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 256);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, u32);
+	__type(value, struct why_hist);
+} history SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, u32);
+	__type(value, struct why_hist_end);
+} history_ends SEC(".maps");
+
+/* A CPU: who runs there, and what whoever is woken now is woken by. */
+struct why_cpu {
+	u64 since;                       /* when it began to run */
+	u32 tid;
+	u32 traced;                      /* it has an entry in `tasks` */
+	u64 done_t;                      /* block I/O that has completed: when; 0: none in this context */
+	u32 done_dev, done_level;
+	u32 done_write;
+	u32 from_tid, from_tgid, pad;    /* sender of the packet that is received, over loopback */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct why_cpu);
+} cpus SEC(".maps");
+
+/* An entry of `tasks` under construction. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct why_task);
+} fresh SEC(".maps");
+
+/* Packets on their way over loopback, by address. */
+enum { PACKETS = 1024 };
+struct packet { u64 skb; u32 tid, tgid; };
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, PACKETS);
+	__type(key, u32);
+	__type(value, struct packet);
+} packets SEC(".maps");
+
+/* A look at a hash table costs some 20 ns, and most tasks are in none: whether a thread was ever in `tasks`, a process in
+ * `follow`. Bytes, for before 5.12 there is no atomic or. Bits are never cleared: in the end they cost a look each. */
+struct why_marks { u8 byte[64]; };
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, WHY_MARKS);
+	__type(key, u32);
+	__type(value, struct why_marks);
+} thread_marks SEC(".maps"), process_marks SEC(".maps");
+
+static __always_inline u8 *mark_at(void *marks, u32 id)
+{
+	u32 i = id / 64 & (WHY_MARKS - 1);
+	struct why_marks *m = bpf_map_lookup_elem(marks, &i);
+
+	return m ? &m->byte[id & 63] : NULL;
+}
+
+static __always_inline bool marked(void *marks, u32 id)
+{
+	u8 *m = mark_at(marks, id);
+
+	return m && *m;
+}
+
+static __always_inline void mark_set(void *marks, u32 id)
+{
+	u8 *m = mark_at(marks, id);
+
+	if (m)
+		*m = 1;
+}
+
+static __always_inline struct why_cpu *cpu_get(void)
+{
+	u32 zero = 0;
+	return bpf_map_lookup_elem(&cpus, &zero);
+}
+
+static __always_inline struct why_task *task_find(u32 tid)
+{
+	return marked(&thread_marks, tid) ? bpf_map_lookup_elem(&tasks, &tid) : NULL;
+}
+
+/* ---- history ---- */
+
+static __always_inline struct why_hist *history_next(u64 now)
+{
+	u32 cpu = bpf_get_smp_processor_id(), i;
+	struct why_hist_end *end = bpf_map_lookup_elem(&history_ends, &cpu);
+	struct why_hist *h;
+
+	if (!end)
+		return NULL;
+	i = cpu * (hist_mask + 1) + (end->seq & hist_mask);
+	h = bpf_map_lookup_elem(&history, &i);
+	if (!h)
+		return NULL;
+	h->seq = 0;
+	barrier();
+	h->t = now;
+	return h;
+}
+
+static __always_inline void history_done(struct why_hist *h)
+{
+	u32 cpu = bpf_get_smp_processor_id();
+	struct why_hist_end *end = bpf_map_lookup_elem(&history_ends, &cpu);
+
+	barrier();
+	if (end)
+		h->seq = ++end->seq;
+}
+
+/* ---- a task's clock ---- */
+
+static __always_inline void clock_begin(struct why_task *k, u64 now)
+{
+	struct cpu_irq *q = cpu_irq_get();
+
+	k->last = now;
+	if (q) {
+		q->active = 1;
+		k->irq0 = q->irq_ns;
+		k->softirq0 = q->softirq_ns;
+	}
+}
+
+/* Ends what it did. What interrupts took since goes to them, the rest to user or kernel. */
+static __always_inline u64 clock_cut(struct why_task *k, u64 now)
+{
+	struct cpu_irq *q = cpu_irq_get();
+	u64 d, irq = 0, softirq = 0;
+
+	if (now < k->last) /* clocks of two CPUs may disagree by some nanoseconds */
+		now = k->last;
+	d = now - k->last;
+	if (q) {
+		irq = q->irq_ns - k->irq0;
+		softirq = q->softirq_ns - k->softirq0;
+		k->irq0 = q->irq_ns;
+		k->softirq0 = q->softirq_ns;
+		if (irq > d)
+			irq = d;
+		if (softirq > d - irq)
+			softirq = d - irq;
+	}
+	d -= irq + softirq;
+	k->s.part[WHY_ON_IRQ] += irq;
+	k->s.part[WHY_ON_SOFTIRQ] += softirq;
+	if (k->nr == WHY_NR_USER) {
+		k->s.part[WHY_ON_USER] += d;
+	} else {
+		k->s.part[WHY_ON_KERNEL] += d;
+		k->entered_cpu += d;
+	}
+	k->last = now;
+	return now;
+}
+
+/* ---- tasks ---- */
+
+static __always_inline void stay_send(struct why_task *k, struct task_struct *t)
+{
+	u64 flags = bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) >= ring_wake ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+
+	bpf_probe_read_kernel(k->s.comm, sizeof(k->s.comm), t->comm);
+	if (bpf_ringbuf_output(&ring, &k->s, sizeof(k->s), flags))
+		lose(WHY_LOST_RING);
+}
+
+/* The next stay begins. */
+static __always_inline void stay_begin(struct why_task *k, u64 now)
+{
+	__builtin_memset(k->s.part, 0, sizeof(k->s.part));
+	k->s.on = now;
+	k->s.flags &= ~(WHY_F_BEFORE | WHY_F_FIRST);
+	k->s.site = 0;
+	k->s.context = k->s.vec = k->s.write = 0;
+	k->s.dev = 0;
+	k->s.by_tid = k->s.by_tgid = 0;
+	k->s.woken = k->s.run = 0;
+	k->state = WHY_RUNS;
+	clock_begin(k, now);
+}
+
+/* A new entry: from `since` on nothing is missing. The caller says what it was doing. */
+static __always_inline struct why_task *task_new(u32 tid, u32 tgid, bool kthread, u64 since, u32 flags)
+{
+	u32 zero = 0;
+	struct why_task *k = bpf_map_lookup_elem(&fresh, &zero);
+	struct cpu_irq *q = cpu_irq_get();
+
+	if (!k || !q)
+		return NULL;
+	__builtin_memset(k, 0, sizeof(*k));
+	k->irq0 = q->irq_ns; /* of those before, nothing is known */
+	k->softirq0 = q->softirq_ns;
+	k->s.type = WHY_STAY;
+	k->s.tid = tid;
+	k->s.tgid = tgid;
+	k->s.flags = flags | WHY_F_FIRST;
+	k->s.on = k->s.off = since;
+	k->last = since;
+	k->nr = kthread ? WHY_NR_KERNEL : WHY_NR_UNKNOWN;
+	mark_set(&thread_marks, tid);
+	if (bpf_map_update_elem(&tasks, &tid, k, BPF_ANY)) {
+		lose(WHY_LOST_TASK);
+		return NULL;
+	}
+	return task_find(tid);
+}
+
+/* Whether a task without an entry is one of those asked for. */
+static __always_inline bool task_wanted(struct task_struct *t)
+{
+	if (want_calls || !t->pid || (filter.by_tgid && !filter.pidns_ino && !marked(&process_marks, t->tgid)))
+		return false;
+	return filter_other(t);
+}
+
+/* It was there before the window: since its beginning, or since its CPU was seen to go to it. */
+static __always_inline struct why_task *task_running(struct task_struct *t, u64 since)
+{
+	struct why_task *k = task_new(t->pid, t->tgid, t->flags & PF_KTHREAD, since < start ? start : since,
+				      since < start ? WHY_F_BEFORE : 0);
+
+	if (k)
+		k->state = WHY_RUNS;
+	return k;
+}
+
+static __always_inline struct why_task *task_away(struct task_struct *t, u32 state)
+{
+	struct why_task *k = task_new(t->pid, t->tgid, t->flags & PF_KTHREAD, start, WHY_F_BEFORE);
+
+	if (k) {
+		k->state = state;
+		k->s.how = state == WHY_BLOCKED ? WHY_OFF_BLOCKED : WHY_OFF_PREEMPTED;
+		k->s.woken = state == WHY_BLOCKED ? 0 : start;
+	}
+	return k;
+}
+
+/* The kernel did not show how it came to be what it is: what is open ends where it was last known. */
+static __noinline int task_gap(u32 tid, u64 now)
+{
+	struct why_task *k = task_find(tid);
+
+	if (!k)
+		return 0;
+	lose(WHY_LOST_SWITCH);
+	k->s.flags |= WHY_F_END;
+	if (k->state == WHY_RUNS)
+		k->s.off = k->last;
+	k->s.woken = k->s.run = 0;
+	k->s.how = WHY_OFF_GAP;
+	if (bpf_ringbuf_output(&ring, &k->s, sizeof(k->s), BPF_RB_NO_WAKEUP))
+		lose(WHY_LOST_RING);
+	k->s.flags = (k->s.flags & WHY_F_HELPER) | WHY_F_FIRST;
+	__builtin_memset(k->s.part, 0, sizeof(k->s.part));
+	k->s.on = k->s.off = k->last = now;
+	return 0;
+}
+
+#endif

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* By whom or what a task is woken. */
+#ifndef SPOOR_WHY_WAKER_BPF_H
+#define SPOOR_WHY_WAKER_BPF_H
+
+struct waker { u32 context, vec, dev, write, tid, tgid; };
+
+static __always_inline u32 context_level(const struct cpu_irq *q)
+{
+	return q->irq_depth ? 2 : q->in_softirq ? 1 : 0;
+}
+
+enum { VEC_TIMER = 1, VEC_NET_TX = 2, VEC_NET_RX = 3, VEC_HRTIMER = 8 }; /* include/linux/interrupt.h */
+enum { DONE_NS = 100000 }; /* in task context nothing else says that the completion is over */
+
+static __always_inline void waker_find(struct waker *w, const struct why_cpu *c, u64 now)
+{
+	struct cpu_irq *q = cpu_irq_get();
+	u64 id = bpf_get_current_pid_tgid();
+	u32 level = q ? context_level(q) : 0;
+
+	__builtin_memset(w, 0, sizeof(*w));
+	if (c->done_t && c->done_level == level && (level || now - c->done_t < DONE_NS)) {
+		w->context = WHY_BY_DEVICE;
+		w->dev = c->done_dev;
+		w->write = c->done_write;
+	} else if (level == 2) {
+		w->context = q->irq_kind == IRQ_KIND_TIMER ? WHY_BY_TIMER : WHY_BY_IRQ;
+		w->dev = q->irq_kind == IRQ_KIND_DEVICE ? q->irq_nr : 0;
+	} else if (level == 1) {
+		w->vec = q->in_softirq - 1;
+		w->context = w->vec == VEC_TIMER || w->vec == VEC_HRTIMER ? WHY_BY_TIMER :
+			     w->vec == VEC_NET_TX || w->vec == VEC_NET_RX ? WHY_BY_NETWORK : WHY_BY_SOFTIRQ;
+		if (w->context == WHY_BY_NETWORK && c->from_tid) {
+			w->context = WHY_BY_TASK;
+			w->tid = c->from_tid;
+			w->tgid = c->from_tgid;
+		}
+	} else {
+		w->context = WHY_BY_TASK;
+		w->tid = id;
+		w->tgid = id >> 32;
+	}
+}
+
+/* The running task woke one that is traced: it is traced too, for a while. */
+static __always_inline void helper_mark(struct why_cpu *c, u64 now)
+{
+	struct task_struct *t = (struct task_struct *)bpf_get_current_task();
+	u64 id = bpf_get_current_pid_tgid();
+	struct cpu_irq *q = cpu_irq_get();
+	struct why_task *k = NULL;
+	u32 tid = id;
+
+	if (!tid || tid != c->tid || !q)
+		return;
+	k = task_find(tid);
+	if (k) {
+		k->until = now + helper_ns;
+		return;
+	}
+	if (!want_calls && filter_task(t)) /* one of those asked for, that has run since before the window */
+		k = task_new(tid, id >> 32, BPF_CORE_READ(t, flags) & PF_KTHREAD, c->since < start ? start : c->since,
+			     c->since < start ? WHY_F_BEFORE : 0);
+	else if ((id >> 32) != filter.self_tgid)
+		k = task_new(tid, id >> 32, BPF_CORE_READ(t, flags) & PF_KTHREAD, now, WHY_F_HELPER);
+	if (!k)
+		return;
+	k->state = WHY_RUNS;
+	k->until = now + helper_ns;
+	q->active = 1;
+	c->traced = 1;
+}
+
+/* ---- what an interrupt or a worker is about ---- */
+
+/* An interrupt or softirq begins: what the one before it was about is over. Always true. */
+static __always_inline bool context_begin(void)
+{
+	struct why_cpu *c = cpu_get();
+
+	if (c) {
+		c->done_t = 0;
+		c->from_tid = 0;
+	}
+	return true;
+}
+
+static __always_inline void device_done(u32 dev, u32 write)
+{
+	struct cpu_irq *q = cpu_irq_get();
+	struct why_cpu *c = cpu_get();
+
+	if (!c || !q)
+		return;
+	c->done_t = bpf_ktime_get_ns();
+	c->done_dev = dev;
+	c->done_write = write;
+	c->done_level = context_level(q);
+}
+
+/* A packet that loopback hands from the sender to the receiver, in whatever task's time the softirq falls. What is sent
+ * while a packet is received belongs to that one's sender. */
+static __always_inline void packet_sent(u64 skb)
+{
+	u32 i = slot_hash_pointer(skb) & (PACKETS - 1);
+	struct packet *p = bpf_map_lookup_elem(&packets, &i);
+	u64 id = bpf_get_current_pid_tgid();
+	struct why_cpu *c = cpu_get();
+
+	if (!p || !c)
+		return;
+	p->skb = skb;
+	p->tid = c->from_tid ? c->from_tid : (u32)id;
+	p->tgid = c->from_tid ? c->from_tgid : id >> 32;
+}
+
+static __always_inline void packet_received(u64 skb)
+{
+	u32 i = slot_hash_pointer(skb) & (PACKETS - 1);
+	struct packet *p = bpf_map_lookup_elem(&packets, &i);
+	struct why_cpu *c = cpu_get();
+
+	if (!p || !c)
+		return;
+	c->from_tid = p->skb == skb ? p->tid : 0;
+	c->from_tgid = p->tgid;
+	p->skb = 0;
+}
+
+#endif

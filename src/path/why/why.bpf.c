@@ -1,0 +1,598 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* `spoor why`, kernel side: one short handler a hook, in the order of why.h. */
+#include "kernel.h"
+#include "compat.bpf.h"
+#include "slot.bpf.h"
+#include "task.bpf.h"
+#include "filter.bpf.h"
+#include "irq.bpf.h"
+#include "path/why/why.h"
+#include "path/why/stay.bpf.h"
+#include "path/why/waker.bpf.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+/* ---- a task gets a CPU, or leaves it ---- */
+
+static __always_inline u32 off_how(u64 *ctx, struct task_struct *prev)
+{
+	bool preempted = (u8)ctx[0];
+	u64 state = switch_prev_state(ctx, prev);
+
+	if (state & TASK_DEAD)
+		return WHY_OFF_DEAD;
+	if (state && !preempted)
+		return WHY_OFF_BLOCKED;
+	return task_throttled(prev) ? WHY_OFF_THROTTLED : WHY_OFF_PREEMPTED;
+}
+
+static __always_inline void history_switch(struct task_struct *prev, struct task_struct *next, u32 how, u64 now)
+{
+	struct why_hist *h = history_next(now);
+
+	if (!h)
+		return;
+	h->event = WHY_EV_SWITCH;
+	h->how = how;
+	h->a = prev->pid;
+	h->b = next->pid;
+	history_done(h);
+}
+
+static __always_inline void task_off(struct why_task *k, struct task_struct *prev, struct task_struct *next, u32 how,
+				     u64 now)
+{
+	now = clock_cut(k, now);
+	k->s.off = now;
+	k->s.how = how;
+	k->s.nr = k->nr;
+	k->s.cpu = bpf_get_smp_processor_id();
+	if (how == WHY_OFF_DEAD) {
+		u32 tid = prev->pid;
+
+		k->s.flags |= WHY_F_END;
+		stay_send(k, prev);
+		bpf_map_delete_elem(&tasks, &tid);
+		return;
+	}
+	if (how == WHY_OFF_BLOCKED) {
+		k->state = WHY_BLOCKED;
+		return;
+	}
+	k->state = WHY_RUNNABLE;
+	k->s.woken = now;
+	k->s.by_tid = next->pid;
+	k->s.by_tgid = next->tgid;
+	bpf_probe_read_kernel(k->s.by_comm, sizeof(k->s.by_comm), next->comm);
+}
+
+static __always_inline void switch_from(u64 *ctx, struct why_cpu *c, u32 how, u64 now)
+{
+	struct task_struct *prev = (void *)ctx[1], *next = (void *)ctx[2];
+	bool known = c->tid == (u32)prev->pid;
+	struct why_task *k = NULL;
+
+	if (!known || c->traced)
+		k = task_find(prev->pid);
+	if (k && (!known || k->state != WHY_RUNS)) { /* how long it had run is not known */
+		task_gap(prev->pid, now);
+		k->state = WHY_RUNS;
+		clock_begin(k, now);
+	}
+	if (!k && (!known || c->since < start) && task_wanted(prev))
+		k = task_running(prev, known ? c->since : now);
+	if (k)
+		task_off(k, prev, next, how, now);
+}
+
+/* The stay away is over. */
+static __always_inline void task_on(struct why_task *k, struct task_struct *next, u64 now)
+{
+	u32 tid = next->pid;
+
+	if (k->state == WHY_RUNS) {
+		task_gap(tid, now);
+		stay_begin(k, now);
+		k->s.flags |= WHY_F_FIRST;
+		return;
+	}
+	if (now < k->s.off)
+		now = k->s.off;
+	if (k->state == WHY_BLOCKED || k->s.woken > now) /* nobody was seen to wake it */
+		k->s.woken = now;
+	k->s.run = now;
+	k->s.cpu_run = bpf_get_smp_processor_id();
+	if (k->s.how == WHY_OFF_BLOCKED)
+		k->s.site = stack_site_sleeping(next, 0);
+	if (k->s.flags & WHY_F_HELPER && now > k->until) {
+		k->s.flags |= WHY_F_END;
+		stay_send(k, next);
+		bpf_map_delete_elem(&tasks, &tid);
+		return;
+	}
+	stay_send(k, next);
+	stay_begin(k, now);
+}
+
+static __always_inline void switch_to(struct why_cpu *c, struct task_struct *next, u64 now)
+{
+	struct why_task *k = task_find(next->pid);
+
+	if (!k && task_wanted(next))
+		k = task_away(next, WHY_RUNNABLE);
+	if (k)
+		task_on(k, next, now);
+	c->traced = k != NULL; /* one that is no longer traced is not found */
+}
+
+SEC("tp_btf/sched_switch")
+int why_switch(u64 *ctx)
+{
+	struct task_struct *prev = (void *)ctx[1], *next = (void *)ctx[2];
+	u64 now = bpf_ktime_get_ns();
+	struct cpu_irq *q = cpu_irq_get();
+	struct why_cpu *c = cpu_get();
+	u32 how;
+
+	if (!c || !q)
+		return 0;
+	if (ready) {
+		how = off_how(ctx, prev);
+		history_switch(prev, next, how, now);
+		if (prev->pid)
+			switch_from(ctx, c, how, now);
+	}
+	q->active = 0;
+	c->tid = next->pid;
+	c->since = now;
+	c->done_t = 0;
+	c->from_tid = 0;
+	c->traced = 0;
+	if (ready && next->pid)
+		switch_to(c, next, now);
+	return 0;
+}
+
+/* ---- system calls ---- */
+
+static __always_inline void sum_add(struct why_task *k, s32 nr, u64 ns)
+{
+	u32 i = nr == WHY_NR_FAULT ? WHY_SUM_FAULT : nr;
+	struct why_sum *s = bpf_map_lookup_elem(&sums, &i);
+
+	if (!s || k->s.flags & WHY_F_HELPER)
+		return;
+	s->count++;
+	s->ns += ns;
+	s->cpu += k->entered_cpu;
+	if (ns > s->max)
+		s->max = ns;
+}
+
+/* The kernel is entered from user mode, by a call or a fault. */
+static __always_inline void kernel_enter(struct why_task *k, s32 nr, u64 now)
+{
+	now = clock_cut(k, now);
+	k->nr = nr;
+	k->entered = now;
+	k->entered_cpu = 0;
+}
+
+static __always_inline void kernel_exit(struct why_task *k, u64 now)
+{
+	now = clock_cut(k, now);
+	if (k->entered && (k->nr >= 0 || k->nr == WHY_NR_FAULT))
+		sum_add(k, k->nr, now - k->entered);
+	k->nr = WHY_NR_USER;
+	k->entered = 0;
+}
+
+/* The entry of the running task; that of one which ran before the window began is made here. */
+static __always_inline struct why_task *current_find(struct why_cpu *c, u32 tid)
+{
+	return c->traced && c->tid == tid ? task_find(tid) : NULL;
+}
+
+/* ---- a call that is asked for ---- */
+
+/* A record that ends here, without a stay away: from now on the parts count anew. */
+static __always_inline void stay_cut(struct why_task *k, u64 now)
+{
+	now = clock_cut(k, now);
+	k->s.off = k->s.woken = k->s.run = now;
+	k->s.how = WHY_OFF_PREEMPTED;
+	k->s.nr = k->nr;
+	bpf_get_current_comm(k->s.comm, sizeof(k->s.comm));
+	if (bpf_ringbuf_output(&ring, &k->s, sizeof(k->s), BPF_RB_NO_WAKEUP))
+		lose(WHY_LOST_RING);
+	stay_begin(k, now);
+}
+
+static __noinline int call_begin(u64 now, s32 nr)
+{
+	struct task_struct *t = (struct task_struct *)bpf_get_current_task();
+	u64 id = bpf_get_current_pid_tgid();
+	struct why_cpu *c = cpu_get();
+	struct why_task *k;
+
+	if (!c || c->tid != (u32)id || !filter_task(t))
+		return 0;
+	k = task_find(id);
+	if (k && k->call_t) { /* a function within itself */
+		k->depth++;
+		return 0;
+	}
+	if (k) { /* a helper until now */
+		stay_cut(k, now);
+		k->s.flags &= ~WHY_F_HELPER;
+	} else {
+		k = task_new(id, id >> 32, false, now, 0);
+		if (!k)
+			return 0;
+		k->state = WHY_RUNS;
+		clock_begin(k, now);
+	}
+	k->nr = nr;
+	k->entered = k->call_t = now;
+	c->traced = 1;
+	return 0;
+}
+
+static __noinline int call_end(u64 now, s64 ret)
+{
+	u64 id = bpf_get_current_pid_tgid();
+	struct why_cpu *c = cpu_get();
+	struct why_task *k = c ? current_find(c, id) : NULL;
+	struct why_call r = { .type = WHY_CALL };
+	u32 tid = id;
+	bool helper;
+
+	if (!k || !k->call_t)
+		return 0;
+	if (k->depth) {
+		k->depth--;
+		return 0;
+	}
+	if (now < k->call_t)
+		now = k->call_t;
+	r.t = k->call_t;
+	r.end = now;
+	r.ret = ret;
+	r.nr = k->nr;
+	r.tid = tid;
+	r.tgid = id >> 32;
+	k->call_t = 0;
+	__sync_fetch_and_add(&calls, 1);
+	helper = k->until > now; /* it woke somebody, before the call or in it */
+	if (!helper)
+		k->s.flags |= WHY_F_END;
+	stay_cut(k, now);
+	if (helper) {
+		k->s.flags |= WHY_F_HELPER;
+	} else {
+		bpf_map_delete_elem(&tasks, &tid);
+		c->traced = 0;
+	}
+	if (now - r.t < want_slower)
+		return 0;
+	__sync_fetch_and_add(&calls_slow, 1);
+	bpf_get_current_comm(r.comm, sizeof(r.comm));
+	if (bpf_ringbuf_output(&ring, &r, sizeof(r), 0))
+		lose(WHY_LOST_RING);
+	return 0;
+}
+
+SEC("raw_tp/sys_enter")
+int why_enter(u64 *ctx)
+{
+	u32 tid = bpf_get_current_pid_tgid();
+	struct why_cpu *c = cpu_get();
+	struct why_task *k;
+	s32 nr = ctx[1];
+
+	if (!ready || !c)
+		return 0;
+	k = current_find(c, tid);
+	if (k && k->call_t && want_call >= 0) { /* the end of that call was hidden: nobody asked for what comes now */
+		k->call_t = 0;
+		k->s.flags |= WHY_F_HELPER;
+	}
+	if (k)
+		kernel_enter(k, nr, bpf_ktime_get_ns());
+	if (want_calls && nr == want_call)
+		call_begin(bpf_ktime_get_ns(), nr);
+	return 0;
+}
+
+SEC("raw_tp/sys_exit")
+int why_exit(u64 *ctx)
+{
+	u32 tid = bpf_get_current_pid_tgid();
+	struct why_cpu *c = cpu_get();
+	struct why_task *k;
+
+	if (!ready || !c)
+		return 0;
+	k = current_find(c, tid);
+	if (!k)
+		return 0;
+	if (want_calls && k->call_t && k->nr == want_call)
+		call_end(bpf_ktime_get_ns(), ctx[1]);
+	k = current_find(c, tid);
+	if (k)
+		kernel_exit(k, bpf_ktime_get_ns());
+	return 0;
+}
+
+SEC("fentry") /* the target is set when it is loaded */
+int why_func(u64 *ctx)
+{
+	if (ready)
+		call_begin(bpf_ktime_get_ns(), WHY_NR_UNKNOWN);
+	return 0;
+}
+
+/* What it returns lies behind its parameters. */
+SEC("fexit")
+int why_func_end(u64 *ctx)
+{
+	u64 ret = 0;
+
+	switch (func_args) {
+	case 0: ret = CTX_ARG(ctx, 0); break;
+	case 1: ret = CTX_ARG(ctx, 1); break;
+	case 2: ret = CTX_ARG(ctx, 2); break;
+	case 3: ret = CTX_ARG(ctx, 3); break;
+	case 4: ret = CTX_ARG(ctx, 4); break;
+	case 5: ret = CTX_ARG(ctx, 5); break;
+	case 6: ret = CTX_ARG(ctx, 6); break;
+	}
+	if (ready)
+		call_end(bpf_ktime_get_ns(), ret);
+	return 0;
+}
+
+/* ---- page faults ---- */
+
+SEC("fentry/handle_mm_fault")
+int why_fault(u64 *ctx)
+{
+	struct why_cpu *c = cpu_get();
+	struct why_task *k = ready && c ? current_find(c, bpf_get_current_pid_tgid()) : NULL;
+
+	if (k && k->nr == WHY_NR_USER)
+		kernel_enter(k, WHY_NR_FAULT, bpf_ktime_get_ns());
+	return 0;
+}
+
+SEC("fexit/handle_mm_fault")
+int why_fault_end(u64 *ctx)
+{
+	struct why_cpu *c = cpu_get();
+	struct why_task *k = ready && c ? current_find(c, bpf_get_current_pid_tgid()) : NULL;
+
+	if (k && k->nr == WHY_NR_FAULT)
+		kernel_exit(k, bpf_ktime_get_ns());
+	return 0;
+}
+
+/* ---- somebody wakes a task ---- */
+
+/* how: WHY_OFF_NEW for one that was not there before. */
+static __always_inline void history_wake(const struct waker *w, u32 wakee, u32 how, u64 now)
+{
+	struct why_hist *h = history_next(now);
+
+	if (!h)
+		return;
+	h->event = WHY_EV_WAKE;
+	h->how = how;
+	h->context = w->context;
+	h->vec = w->vec;
+	h->a = w->tid;
+	h->b = wakee;
+	h->dev = w->dev;
+	h->write = w->write;
+	history_done(h);
+}
+
+SEC("tp_btf/sched_waking")
+int why_waking(u64 *ctx)
+{
+	struct task_struct *t = (void *)ctx[0];
+	u64 now = bpf_ktime_get_ns();
+	struct why_cpu *c = cpu_get();
+	struct why_task *k;
+	struct waker w;
+
+	if (!ready || !c)
+		return 0;
+	waker_find(&w, c, now);
+	history_wake(&w, t->pid, 0, now);
+	k = task_find(t->pid);
+	if (!k && !t->on_cpu && task_wanted(t))
+		k = task_away(t, WHY_BLOCKED);
+	if (!k || k->state != WHY_BLOCKED) /* it had not gone to sleep yet, or was woken already */
+		return 0;
+	k->s.woken = now < k->s.off ? k->s.off : now;
+	k->s.context = w.context;
+	k->s.vec = w.vec;
+	k->s.dev = w.dev;
+	k->s.write = w.write;
+	k->s.by_tid = w.tid;
+	k->s.by_tgid = w.tgid;
+	k->state = WHY_RUNNABLE;
+	k->s.by_comm[0] = 0;
+	if (w.context == WHY_BY_TASK && w.tid == (u32)bpf_get_current_pid_tgid()) {
+		bpf_get_current_comm(k->s.by_comm, sizeof(k->s.by_comm));
+		helper_mark(c, now);
+	}
+	return 0;
+}
+
+/* ---- what wakes: block I/O that completes, packets over loopback ---- */
+
+SEC("tp_btf/block_rq_complete")
+int why_rq_complete(u64 *ctx)
+{
+	struct request *rq = (void *)ctx[0];
+
+	if (ready)
+		device_done(request_dev(rq), rq->cmd_flags & 1);
+	return 0;
+}
+
+SEC("tp_btf/block_bio_complete")
+int why_bio_complete(u64 *ctx)
+{
+	struct bio *bio = (void *)ctx[1];
+	u32 part;
+
+	if (ready)
+		device_done(bio_dev(bio, &part), bio->bi_opf & 1);
+	return 0;
+}
+
+SEC("raw_tp/netif_rx")
+int why_sent(u64 *ctx)
+{
+	if (ready)
+		packet_sent(ctx[0]);
+	return 0;
+}
+
+SEC("raw_tp/netif_receive_skb")
+int why_received(u64 *ctx)
+{
+	if (ready)
+		packet_received(ctx[0]);
+	return 0;
+}
+
+/* ---- locks ---- */
+
+SEC("tp_btf/contention_begin")
+int why_contended(u64 *ctx)
+{
+	struct why_cpu *c = cpu_get();
+	struct why_task *k = ready && c ? current_find(c, bpf_get_current_pid_tgid()) : NULL;
+	struct task_struct *owner;
+	u32 flags = ctx[1];
+
+	if (!k || (flags & LCB_F_SPIN && !(flags & LCB_F_MUTEX)))
+		return 0;
+	k->s.lock = CTX_ARG(ctx, 0);
+	k->s.lock_flags = flags;
+	owner = lock_owner(k->s.lock, flags);
+	k->s.owner_tid = owner ? BPF_CORE_READ(owner, pid) : 0;
+	k->s.owner_tgid = owner ? BPF_CORE_READ(owner, tgid) : 0;
+	__builtin_memset(k->s.owner, 0, sizeof(k->s.owner));
+	if (owner)
+		bpf_probe_read_kernel(k->s.owner, sizeof(k->s.owner), owner->comm);
+	return 0;
+}
+
+SEC("tp_btf/contention_end")
+int why_acquired(u64 *ctx)
+{
+	struct why_cpu *c = cpu_get();
+	struct why_task *k = ready && c ? current_find(c, bpf_get_current_pid_tgid()) : NULL;
+
+	if (k && k->s.lock == CTX_ARG(ctx, 0))
+		k->s.lock = 0;
+	return 0;
+}
+
+/* ---- processes ---- */
+
+SEC("tp_btf/sched_process_fork")
+int why_fork(u64 *ctx)
+{
+	struct task_struct *parent = (void *)ctx[0], *child = (void *)ctx[1];
+	u64 now = bpf_ktime_get_ns();
+	struct why_task *k;
+
+	if (filter.by_tgid && is_followed(parent->tgid))
+		mark_set(&process_marks, child->tgid);
+	follow_fork(parent, child);
+	if (!ready)
+		return 0;
+	history_wake(&(struct waker){ .context = WHY_BY_TASK, .tid = parent->pid }, child->pid, WHY_OFF_NEW, now);
+	if (!task_wanted(child))
+		return 0;
+	k = task_new(child->pid, child->tgid, child->flags & PF_KTHREAD, now, 0);
+	if (!k)
+		return 0;
+	k->state = WHY_RUNNABLE;
+	k->s.how = WHY_OFF_NEW;
+	k->s.woken = now;
+	k->s.by_tid = parent->pid;
+	k->s.by_tgid = parent->tgid;
+	k->s.context = WHY_BY_TASK;
+	bpf_probe_read_kernel(k->s.by_comm, sizeof(k->s.by_comm), parent->comm);
+	return 0;
+}
+
+/* A thread that executes a program becomes the first of its process, whose number it takes. */
+SEC("tp_btf/sched_process_exec")
+int why_exec(u64 *ctx)
+{
+	struct task_struct *t = (void *)ctx[0];
+	u32 tid = t->pid, was = ctx[1];
+	u64 now = bpf_ktime_get_ns();
+	struct why_cpu *c = cpu_get();
+	struct why_task *k;
+
+	if (!ready || !c || tid == was)
+		return 0;
+	k = task_find(was);
+	if (!k)
+		return 0;
+	k->s.flags |= WHY_F_END;
+	stay_cut(k, now);
+	bpf_map_delete_elem(&tasks, &was);
+	c->tid = tid;
+	k = task_new(tid, t->tgid, false, now, 0);
+	c->traced = k != NULL;
+	if (k)
+		k->state = WHY_RUNS;
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exit")
+int why_end(u64 *ctx)
+{
+	return follow_exit((void *)ctx[0], bpf_get_current_pid_tgid() >> 32);
+}
+
+/* ---- the end of the window ---- */
+
+/* For each task, run by user space when the others have stopped: where it sleeps, and those of whom nothing was seen. */
+SEC("iter/task")
+int why_open(struct bpf_iter__task *ctx)
+{
+	struct task_struct *t = ctx->task;
+	struct why_task *k;
+
+	if (!t)
+		return 0;
+	k = task_find(t->pid);
+	if (!k && task_wanted(t)) {
+		if (t->on_cpu)
+			k = task_running(t, 0);
+		else
+			k = task_away(t, task_state(t) ? WHY_BLOCKED : WHY_RUNNABLE);
+		if (k && k->state == WHY_RUNS && k->nr == WHY_NR_UNKNOWN)
+			k->nr = WHY_NR_USER; /* one that makes no call and never sleeps */
+	}
+	if (!k)
+		return 0;
+	bpf_probe_read_kernel(k->s.comm, sizeof(k->s.comm), t->comm);
+	if (k->state == WHY_BLOCKED)
+		k->s.site = stack_site_sleeping(t, 0);
+	return 0;
+}
+
+/* ---- interrupts ---- */
+
+IRQ_PROGRAMS(why, context_begin())

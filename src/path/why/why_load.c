@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR GPL-2.0 */
+/* From options to attached programs: hooks, constants, sizes, attach. */
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+typedef uint8_t u8;
+typedef uint32_t u32;
+typedef int32_t s32;
+typedef uint64_t u64;
+
+#include "base/log.h"
+#include "kernel/symbols.h"
+#include "path/why/why_priv.h"
+#include "src/path/why/why.skel.h"
+
+enum { W_ALL = 4, W_FOLLOW = 8 }; /* besides HOOK_MUST */
+
+static const struct hook hooks[] = {
+	{ "switch", "why_switch", NULL, "sched_switch", false, W_ALL | HOOK_MUST, "stays on the CPU" },
+	{ "waking", "why_waking", NULL, "sched_waking", false, W_ALL | HOOK_MUST, "wake-ups" },
+	{ "calls", "why_enter", "why_exit", "sys_enter", false, W_ALL | HOOK_MUST, "system calls" },
+	{ "faults", "why_fault", "why_fault_end", "handle_mm_fault", true, W_ALL, "page faults: their time on the CPU counts as user time" },
+	{ "open", "why_open", NULL, "sched_switch", false, W_ALL | HOOK_RUN, NULL }, /* an iterator, run at the end */
+	{ "request", "why_rq_complete", NULL, "block_rq_complete", false, W_ALL, "devices that end a wait" },
+	{ "bio", "why_bio_complete", NULL, "block_bio_complete", false, W_ALL, "stacked devices that end a wait" },
+	{ "sent", "why_sent", NULL, "netif_rx", false, W_ALL, "senders over loopback" },
+	{ "received", "why_received", NULL, "netif_receive_skb", false, W_ALL, "senders over loopback" },
+	{ "locks", "why_contended", "why_acquired", "contention_begin", false, W_ALL, "locks of the kernel, and who holds them" },
+	{ "fork", "why_fork", NULL, "sched_process_fork", false, W_ALL | HOOK_MUST, "children" },
+	{ "exec", "why_exec", NULL, "sched_process_exec", false, W_ALL, "threads that execute a program" },
+	{ "exit", "why_end", NULL, "sched_process_exit", false, W_FOLLOW, "ends of followed processes" },
+	{ "irq", "why_irq_enter", "why_irq_exit", "irq_handler_entry", false, W_ALL, "part irq" },
+	{ "softirq", "why_softirq_enter", "why_softirq_exit", "softirq_entry", false, W_ALL, "part softirq" },
+#if defined(__x86_64__)
+	{ "timer", "why_timer_enter", "why_timer_exit", "local_timer_entry", false, W_ALL, "timer interrupts" },
+	{ "resched", "why_reschedule_enter", "why_reschedule_exit", "reschedule_entry", false, W_ALL, NULL },
+	{ "call", "why_call_enter", "why_call_exit", "call_function_entry", false, W_ALL, NULL },
+	{ "call1", "why_call_single_enter", "why_call_single_exit", "call_function_single_entry", false, W_ALL, NULL },
+	{ "work", "why_work_enter", "why_work_exit", "irq_work_entry", false, W_ALL, NULL },
+#else
+	{ "ipi", "why_ipi_enter", "why_ipi_exit", "ipi_entry", false, W_ALL, NULL },
+#endif
+};
+enum { HOOKS = sizeof(hooks) / sizeof(hooks[0]) };
+
+static void set_text(struct why_state *st)
+{
+	struct why_bpf__rodata *ro = st->skel->rodata;
+	struct ksym_text text;
+
+	if (!ksym_text_find(&text)) {
+		unseen_add(&st->unseen, "stacks and reasons of waits", "kernel addresses are hidden (kernel.kptr_restrict)");
+		return;
+	}
+	ro->text_start = text.start;
+	ro->text_len = text.len;
+	ro->module_start = text.module_start;
+	ro->module_len = text.module_len;
+}
+
+enum { RING_BYTES = 8 << 20, TASKS_LEAST = 4096, TASKS_MOST = 1 << 17 };
+
+static void set_sizes(struct why_state *st)
+{
+	unsigned int ncpus = (unsigned int)libbpf_num_possible_cpus(), entries = WHY_HIST_ENTRIES, tasks;
+
+	while (entries > 1024 && (uint64_t)entries * ncpus * sizeof(struct why_hist) > WHY_HIST_BYTES)
+		entries /= 2;
+	st->skel->rodata->hist_mask = entries - 1;
+	bpf_map__set_max_entries(st->skel->maps.history, entries * ncpus);
+	bpf_map__set_max_entries(st->skel->maps.history_ends, ncpus);
+	bpf_map__set_max_entries(st->skel->maps.ring, RING_BYTES);
+	st->skel->rodata->ring_wake = RING_BYTES / 8;
+	tasks = pow2_at_least(2 * threads_count());
+	bpf_map__set_max_entries(st->skel->maps.tasks, tasks < TASKS_LEAST ? TASKS_LEAST : tasks > TASKS_MOST ? TASKS_MOST : tasks);
+}
+
+/* The history is read where the kernel writes it. */
+static int history_open(struct why_state *st)
+{
+	unsigned int ncpus = (unsigned int)libbpf_num_possible_cpus(), entries = st->skel->rodata->hist_mask + 1;
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+	st->history_bytes = ((size_t)ncpus * entries * sizeof(struct why_hist) + page - 1) & ~(page - 1);
+	st->ends_bytes = ((size_t)ncpus * sizeof(struct why_hist_end) + page - 1) & ~(page - 1);
+	st->history_map = mmap(NULL, st->history_bytes, PROT_READ, MAP_SHARED, why_map_fd(st, "history"), 0);
+	st->ends_map = mmap(NULL, st->ends_bytes, PROT_READ, MAP_SHARED, why_map_fd(st, "history_ends"), 0);
+	if (st->history_map == MAP_FAILED || st->ends_map == MAP_FAILED)
+		return -errno;
+	st->history = (struct why_history){ .ring = st->history_map, .seq = st->ends_map, .size = entries, .ncpus = ncpus };
+	return 0;
+}
+
+/* Those asked for are marked as followed. */
+static int processes_mark(struct why_state *st)
+{
+	int fd = why_map_fd(st, "process_marks");
+	struct { uint8_t byte[64]; } m;
+
+	for (size_t i = 0; i < st->opts.tasks.npids; i++) {
+		uint32_t id = st->opts.tasks.pids[i], at = id / 64 & (WHY_MARKS - 1);
+
+		if (bpf_map_lookup_elem(fd, &at, &m))
+			return -errno;
+		m.byte[id & 63] = 1;
+		if (bpf_map_update_elem(fd, &at, &m, BPF_ANY))
+			return -errno;
+	}
+	return 0;
+}
+
+/* --func: any function with BTF that fentry takes. */
+static int set_function(struct why_state *st, struct probe *p)
+{
+	struct btf *btf = probe_btf(p);
+	int id = btf__find_by_name_kind(btf, st->opts.call, BTF_KIND_FUNC), err;
+	const struct btf_type *t;
+
+	if (!probe_can(p, PROBE_FENTRY)) {
+		log_error("--func needs fentry: %s", probe_get(p, PROBE_FENTRY)->why);
+		return -EOPNOTSUPP;
+	}
+	if (id < 0) {
+		log_error("--func: this kernel has no function %s that can be probed", st->opts.call);
+		return -ENOENT;
+	}
+	t = btf__type_by_id(btf, btf__type_by_id(btf, (unsigned int)id)->type);
+	if (btf_vlen(t) > 6) {
+		log_error("--func: %s has more parameters than fentry takes", st->opts.call);
+		return -EOPNOTSUPP;
+	}
+	st->skel->rodata->func_args = btf_vlen(t);
+	err = bpf_program__set_attach_target(st->skel->progs.why_func, 0, st->opts.call);
+	if (!err)
+		err = bpf_program__set_attach_target(st->skel->progs.why_func_end, 0, st->opts.call);
+	bpf_program__set_autoload(st->skel->progs.why_func, true);
+	bpf_program__set_autoload(st->skel->progs.why_func_end, true);
+	return err;
+}
+
+static int attach_function(struct why_state *st)
+{
+	struct bpf_program *const progs[] = { st->skel->progs.why_func_end, st->skel->progs.why_func };
+
+	for (size_t i = 0; i < sizeof(progs) / sizeof(progs[0]); i++) {
+		struct bpf_link *l = bpf_program__attach(progs[i]);
+		int err = l ? vec_push(&st->links, l) : -errno;
+
+		if (err) {
+			log_error("--func: cannot attach to %s: %s", st->opts.call, strerror(-err));
+			return err;
+		}
+	}
+	return 0;
+}
+
+static int open_attach(struct why_state *st)
+{
+	struct bpf_link *l = bpf_program__attach_iter(st->skel->progs.why_open, NULL);
+
+	if (!l || vec_push(&st->links, l))
+		return -errno;
+	st->open_fd = bpf_iter_create(bpf_link__fd(l));
+	return st->open_fd < 0 ? -errno : 0;
+}
+
+void why_open_read(struct why_state *st)
+{
+	char none[64];
+
+	while (st->open_fd > 0 && read(st->open_fd, none, sizeof(none)) > 0)
+		;
+}
+
+static int set_wanted(struct why_state *st, struct probe *probe)
+{
+	struct why_bpf__rodata *ro = st->skel->rodata;
+
+	ro->has_prev_state = probe_tracepoint_args(probe, "sched_switch") >= 4;
+	ro->want_calls = st->opts.call != NULL;
+	ro->want_call = st->opts.call ? st->opts.call_nr : -1;
+	ro->want_slower = st->opts.slower;
+	return st->opts.call && st->opts.call_nr < 0 ? set_function(st, probe) : 0;
+}
+
+int why_load(struct why_state *st, struct probe *probe)
+{
+	bool use[HOOKS], func = st->opts.call && st->opts.call_nr < 0;
+	unsigned int wanted = W_ALL;
+	int err;
+
+	if (!probe_btf(probe)) {
+		log_error("this kernel has no BTF (/sys/kernel/btf/vmlinux): it needs CONFIG_DEBUG_INFO_BTF=y");
+		return -EOPNOTSUPP;
+	}
+	st->skel = why_bpf__open();
+	if (!st->skel)
+		return -errno;
+	if (st->opts.tasks.npids)
+		wanted |= W_FOLLOW;
+	err = hooks_choose(hooks, HOOKS, wanted, st->skel->obj, probe, use, &st->unseen);
+	if (!err)
+		err = task_filter_set(&st->skel->rodata->filter, &st->opts.tasks, probe);
+	if (!err)
+		err = set_wanted(st, probe);
+	if (err)
+		return err;
+	set_text(st);
+	set_sizes(st);
+	probe_btf_drop(probe);
+	err = why_bpf__load(st->skel);
+	if (err) {
+		log_error("the kernel refused to load spoor's programs: %s", strerror(-err));
+		return err;
+	}
+	err = task_filter_fill(&st->skel->rodata->filter, &st->opts.tasks, st->skel->obj);
+	if (!err)
+		err = processes_mark(st);
+	if (!err)
+		err = history_open(st);
+	if (!err)
+		err = hooks_attach(hooks, HOOKS, st->skel->obj, use, &st->links, &st->unseen);
+	if (!err)
+		err = open_attach(st);
+	if (!err && func)
+		err = attach_function(st);
+	if (!err)
+		cpus_visit();
+	return err;
+}
+
+void why_unload(struct why_state *st)
+{
+	links_destroy(&st->links);
+	if (st->open_fd > 0)
+		close(st->open_fd);
+	if (st->history_map && st->history_map != MAP_FAILED)
+		munmap(st->history_map, st->history_bytes);
+	if (st->ends_map && st->ends_map != MAP_FAILED)
+		munmap(st->ends_map, st->ends_bytes);
+	why_bpf__destroy(st->skel);
+	st->skel = NULL;
+	unseen_free(&st->unseen);
+}
+
+void why_start_at(struct why_state *st, uint64_t t)
+{
+	st->skel->bss->start = t;
+	__atomic_store_n(&st->skel->bss->ready, 1, __ATOMIC_RELEASE);
+}
+
+void why_stop(struct why_state *st)
+{
+	__atomic_store_n(&st->skel->bss->ready, 0, __ATOMIC_RELEASE);
+}
+
+void why_lost_read(const struct why_state *st, uint64_t lost[WHY_LOST_N])
+{
+	for (int i = 0; i < WHY_LOST_N; i++)
+		lost[i] = st->skel->bss->lost[i];
+}
+
+void why_calls_read(const struct why_state *st, uint64_t *calls, uint64_t *slow)
+{
+	*calls = st->skel ? st->skel->bss->calls : 0;
+	*slow = st->skel ? st->skel->bss->calls_slow : 0;
+}
+
+struct bpf_object *why_object(const struct why_state *st)
+{
+	return st->skel->obj;
+}
+
+int why_map_fd(const struct why_state *st, const char *name)
+{
+	return st->skel ? bpf_object__find_map_fd_by_name(st->skel->obj, name) : -1;
+}

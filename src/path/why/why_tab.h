@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR GPL-2.0 */
+/* Sums of waits, or of time on the run queue, by where and by whom. */
+#ifndef SPOOR_PATH_WHY_WHY_TAB_H
+#define SPOOR_PATH_WHY_WHY_TAB_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/vec.h"
+
+/* What is summed up apart. comm: one of why_store_string(), compared by address; of run queue only context and comm. */
+struct why_key {
+	uint64_t site;
+	const char *comm;
+	uint32_t dev;
+	uint8_t context, vec, write, pad;
+};
+
+struct why_tally {
+	struct why_key key;
+	uint64_t count, ns, max;
+	uint64_t count0, ns0, max0;   /* count and ns at the end of the last interval, the longest since */
+	uint64_t lock;                /* of the longest, with who held it */
+	const char *owner;
+	uint32_t owner_tid, owner_tgid, by_tid;
+};
+
+struct why_tab {
+	VEC(struct why_tally) all;
+	uint32_t *index;              /* hash -> number in all, + 1 */
+	uint32_t size;
+};
+
+enum { WHY_TAB_MOST = 8192 };
+
+/* The entry of that key, a new one with sums of 0 when there is none. NULL: no memory, or too many. Valid until the next call. */
+struct why_tally *why_tab_get(struct why_tab *t, const struct why_key *key);
+/* Into sum what there is in all; or, interval, since the last such call. False: nothing. */
+bool why_tally_get(struct why_tally *t, bool interval, struct why_tally *sum);
+void why_tab_free(struct why_tab *t);
+
+#endif
