@@ -7,6 +7,7 @@ first line is "ready".
 A script sees the functions below and `t`, the trace DIR/NAME.json; its failures are exceptions. One process serves
 all checks.
 """
+import fnmatch
 import json
 import os
 import re
@@ -38,13 +39,13 @@ class Trace:
 
     def __init__(self, path):
         self.path = path
-        self.op, self.delays, self.summaries, self.lost, self.cost = [], [], [], None, None
+        self.op, self.delays, self.calls, self.summaries, self.lost, self.cost = [], [], [], [], None, None
         with open(path, "rb") as f:
             for number, line in enumerate(f, 1):
                 self.add(line, number)
         if not self.lost or not self.cost or not self.summaries or self.summaries[-1]["interval"]:
             raise Wrong(f"{os.path.basename(path)}: the end is missing{self.complaint()}")
-        self.sched = self.summaries[-1]
+        self.sched = self.why = self.summaries[-1]
         self.rows = self.sched.get("rows", [])
         self.out = self.own_output()
 
@@ -66,7 +67,9 @@ class Trace:
             self.op.append(o)
         elif o["type"] == "delay":
             self.delays.append(o)
-        elif o["type"] in ("summary", "sched"):
+        elif o["type"] == "call":
+            self.calls.append(o)
+        elif o["type"] in ("summary", "sched", "why"):
             self.summaries.append(o)
         elif o["type"] in ("lost", "cost"):
             setattr(self, o["type"], o)
@@ -101,6 +104,13 @@ class Trace:
             raise Wrong(f"no process {comms} among {[p['comm'] for p in self.sched['processes']]}")
         keys = [k for k, v in rows[0].items() if isinstance(v, int)]
         return {k: sum(r[k] for r in rows) for k in keys}
+
+    def threads(self, comm):
+        """Of spoor why, those of this name (a pattern)."""
+        found = [th for th in self.why["threads"] if fnmatch.fnmatchcase(th["comm"], comm)]
+        if not found:
+            raise Wrong(f"no thread {comm} among {[th['comm'] for th in self.why['threads']]}")
+        return found
 
     def preempted(self, by, comm):
         """Delay of comm that preemptions by `by` began."""
@@ -137,17 +147,18 @@ def stage(ops, name, dev=None):
 
 
 def reasons(ops):
-    """Reasons, most time first."""
+    """Reasons (of spoor why, with who ended them), most time first."""
     sums = {}
     for o in ops:
         for w in o["waits"]:
-            sums[w["reason"]] = sums.get(w["reason"], 0) + w["ns"]
+            key = w["reason"] + (" by " + ender(w["by"]) if "by" in w else "")
+            sums[key] = sums.get(key, 0) + w["ns"]
     return sorted(sums.items(), key=lambda kv: -kv[1])
 
 
 def where_it_went(ops):
     total = wall(ops) or 1
-    parts = {p: part(ops, p) for p in ("cpu", "irq", "softirq", "runq")}
+    parts = {p: part(ops, p) for p in ops[0]["parts"] if p != "wait"} if ops else {}
     text = [f"{k} {v * 100 / total:.1f}%" for k, v in list(parts.items()) + reasons(ops)[:6] if v]
     return f"{len(ops)} ops, wall {ms(total)}: " + ", ".join(text)
 
@@ -326,6 +337,216 @@ def overlap(intervals, ops):
             total += min(end, intervals[k][1]) - max(begin, intervals[k][0])
             k += 1
     return total
+
+
+# ---- spoor why ----
+
+RUNQ = ("preempted", "woken", "throttled")
+ON_CPU = ("user", "kernel", "irq", "softirq")
+
+
+def ender(by):
+    return " ".join(x for x in (by["kind"], by["name"]) if x)
+
+
+def matches(by, kind, name):
+    return (kind is None or by["kind"] == kind) and fnmatch.fnmatchcase(by["name"], name)
+
+
+def waits(threads, *reasons, kind=None, by="*"):
+    """Waits of these reasons (none: of all) that such a one ended; by: a pattern."""
+    return [w for th in threads for w in th["waits"] if (not reasons or w["reason"] in reasons) and matches(w["by"], kind, by)]
+
+
+def waited(threads, *reasons, kind=None, by="*"):
+    return sum(w["ns"] for w in waits(threads, *reasons, kind=kind, by=by))
+
+
+def queued(threads, by="*"):
+    """Time on the run queue while such a task had the CPU."""
+    return sum(r["ns"] for th in threads for r in th["runq"] if fnmatch.fnmatchcase(r["by"]["name"], by))
+
+
+def grow(nodes):
+    """The trees of a list in pre-order: each node gets those directly below it as "below"."""
+    roots, way = [], []
+    for n in nodes:
+        holds(n["depth"] <= len(way), f"a node of depth {n['depth']} below one of depth {len(way) - 1}")
+        del way[n["depth"]:]
+        (way[-1]["below"] if way else roots).append(n)
+        n["below"] = []
+        way.append(n)
+    return roots
+
+
+def told(n):
+    return f"{n['kind']} {n['comm']} {n['reason']} by {ender(n['by'])} {ms(n['ns'])}"
+
+
+def tiles(nodes, t, ns, what, in_time):
+    """They add up to ns, those below each of them to it; in time order without a gap."""
+    at, size = t, float("inf")
+    for n in nodes:
+        holds(n["ns"] > 0 and n["count"] > 0, f"{what}: nothing in {told(n)}")
+        if in_time:
+            holds(n["t"] == at, f"{what}: {told(n)} begins at {n['t']}, the one before ended at {at}")
+        else:
+            holds(n["t"] == 0 and n["ns"] <= size, f"{what}: not merged, or not the largest first: {told(n)} at {n['t']}")
+        at, size = at + n["ns"], n["ns"]
+        if n["kind"] == "cpu":
+            holds(set(n["parts"]) == set(ON_CPU) and sum(n["parts"].values()) == n["ns"], f"{what}: {told(n)} of {n['parts']}")
+        holds(not n["below"] or n["kind"] == "wait" and n["by"]["kind"] == "task", f"{what}: something below {told(n)}")
+        if n["below"]:
+            tiles(n["below"], n["t"], n["ns"], f"{what}, below {told(n)}", in_time)
+    holds(at == t + ns, f"{what}: {len(nodes)} nodes add up to {at - t}, should be {ns}")
+
+
+def sums_of(nodes, sums, way=()):
+    """Count and time of each kind of node in such a place of the tree."""
+    for n in nodes:
+        key = way + ((n["kind"], n["comm"], n["reason"], n["by"]["kind"], n["by"]["name"]),)
+        count, ns = sums.get(key, (0, 0))
+        sums[key] = (count + n["count"], ns + n["ns"])
+        sums_of(n["below"], sums, key)
+    return sums
+
+
+def leaves(nodes):
+    for n in nodes:
+        yield from leaves(n["below"]) if n["below"] else [n]
+
+
+def parts_hold(o, what):
+    """Of a thread, or of all."""
+    p = o["parts"]
+    for found, wanted, which in ((sum(p.values()), o["wall"], "parts"), (sum(w["ns"] for w in o["waits"]), p["wait"], "waits"),
+                                 (sum(r["ns"] for r in o["runq"]), sum(p[x] for x in RUNQ), "run queue")):
+        holds(found == wanted, f"{what}: {which} add up to {found}, should be {wanted}: {p}")
+    holds(len(p) == 9 and min(p.values()) >= 0, f"{what}: {p}")
+    for w in o["waits"]:
+        holds(0 < w["max"] <= w["ns"] <= w["count"] * w["max"], f"{what}: count, max and time of {w}")
+    for key in ("waits", "runq"):
+        order = [x["ns"] for x in o[key]]
+        holds(order == sorted(order, reverse=True), f"{what}: {key} are not in order")
+
+
+def summary_holds(w):
+    """One object of type "why", also of an interval."""
+    parts_hold(w, "all")
+    for th in w["threads"]:
+        parts_hold(th, f"{th['comm']} {th['tid']}")
+    for p in w["parts"]:
+        holds(sum(th["parts"][p] for th in w["threads"]) == w["parts"][p], f"{p} of the threads is not that of all")
+    order = [sum(th["parts"][p] for p in ON_CPU) for th in w["threads"]]
+    holds(order == sorted(order, reverse=True), "threads are not in order")
+    for key in ("waits", "runq"):
+        sums = [{}, {}]
+        for found, things in ((sums[0], w[key]), (sums[1], [x for th in w["threads"] for x in th[key]])):
+            for x in things:
+                k = (x.get("reason"), x["by"]["kind"], x["by"]["name"])
+                found[k] = found.get(k, 0) + x["ns"]
+        holds(sums[0] == sums[1], f"{key} of the threads are not those of all: {set(sums[0].items()) ^ set(sums[1].items())}")
+
+
+def path_holds(path, t, ns, what, in_time):
+    path["tree"] = grow(path["nodes"])
+    tiles(path["tree"], t, ns, what, in_time)
+    return sums_of(path["tree"], {})
+
+
+def paths_hold(t):
+    """The paths tile; the merged one says what the others do."""
+    w, single = t.why, {}
+    for c in t.calls:
+        holds(sum(c["parts"].values()) == c["wall"], f"a call's parts add up to {sum(c['parts'].values())}, not {c['wall']}")
+        path = {"nodes": c["path"]}
+        for key, (count, ns) in path_holds(path, c["t"], c["wall"], f"call of {c['comm']}", True).items():
+            before = single.get(key, (0, 0))
+            single[key] = (before[0] + count, before[1] + ns)
+        c["tree"] = path["tree"]
+    holds(w["path"] or not w["threads"], "no path")
+    merged = path_holds(w["path"], 0, w["path"]["ns"], "path", False)
+    if w["chain"]:
+        single = path_holds(w["chain"], w["chain"]["t"], w["chain"]["ns"], "chain", True)
+        as_thread(w)
+    if not w["path"]["cut"] and (not w["chain"] or not w["chain"]["cut"]):
+        odd = set(merged.items()) ^ set(single.items())
+        holds(not odd, f"merged it is not the same: {sorted(odd, key=lambda kv: len(kv[0]))[:4]}")
+
+
+def as_thread(w):
+    """The chain's own level is the thread that it follows."""
+    mine = [th for th in w["threads"] if th["tid"] == w["chain"]["tid"]]
+    holds(len(mine) == 1, f"{len(mine)} threads {w['chain']['tid']} of the path")
+    p = mine[0]["parts"]
+    for kind, names in (("cpu", ON_CPU), ("runq", RUNQ), ("wait", ("wait",)), ("unknown", ("unknown",))):
+        found = sum(n["ns"] for n in w["chain"]["tree"] if n["kind"] == kind)
+        close(found, sum(p[x] for x in names), f"{kind} of {mine[0]['comm']} in the path, and in the threads", 0.98, 1.02, 5e6)
+
+
+def why_holds(t, unknown=0.01):
+    """All that must hold whatever was traced."""
+    w = t.why
+    for s in t.summaries:
+        summary_holds(s)
+    for th in w["threads"]:
+        holds(w["t"] <= th["t"] and th["t"] + th["wall"] <= w["t"] + w["ns"], f"{th['comm']} {th['tid']} is outside of the window")
+    tids = [th["tid"] for th in w["threads"]]
+    holds(len(tids) == len(set(tids)), "a thread is there twice")
+    paths_hold(t)
+    unseen = [n for n in leaves(w["path"]["tree"]) if n["kind"] == "unknown"]
+    lost = sum(n["ns"] for n in unseen)
+    nameless = sum(x["ns"] for x in w["waits"] if x["reason"].startswith(UNKNOWN) or x["by"]["kind"] == "unknown")
+    for ns, total, what in ((w["parts"]["unknown"], w["wall"], "time"), (lost, w["path"]["ns"], "path"),
+                            (nameless, w["wall"], "waits")):
+        holds(ns <= unknown * total, f"unknown {ns * 100 / (total or 1):.2f} % of the {what}: {unknown_waits(w)}"
+              + "; ".join(told(n) for n in unseen[:5]))
+    return f"unknown {lost * 100 / (w['path']['ns'] or 1):.2f} % of the path, {nothing_lost(t)}"
+
+
+def unknown_waits(w):
+    found = [x for x in w["waits"] if x["reason"].startswith(UNKNOWN) or x["by"]["kind"] == "unknown"]
+    return "".join(f"{ms(x['ns'])} {x['reason']} by {ender(x['by'])} < {' < '.join(x['stack'][:8])}; " for x in found[:5])
+
+
+# Steps of a way down a path: which nodes.
+def is_wait(reason, kind, by="*"):
+    return lambda n: n["kind"] == "wait" and reason in (None, n["reason"]) and matches(n["by"], kind, by)
+
+
+def is_cpu(comm):
+    return lambda n: n["kind"] == "cpu" and fnmatch.fnmatchcase(n["comm"], comm)
+
+
+def is_runq(reason, by="*"):
+    return lambda n: n["kind"] == "runq" and reason in (None, n["reason"]) and matches(n["by"], None, by)
+
+
+def along(nodes, step, *steps):
+    """Time of the nodes to which these steps lead, each a level deeper."""
+    found = [n for n in nodes if step(n)]
+    return sum(along(n["below"], *steps) if steps else n["ns"] for n in found)
+
+
+def below(nodes, step):
+    """Time of such nodes with nothing below them, however deep."""
+    return sum(n["ns"] for n in leaves(nodes) if step(n))
+
+
+def drawn(path, lines=12):
+    return "; ".join("> " * n["depth"] + told(n) for n in path["nodes"][:lines])
+
+
+def on_path(t, injected, what, *steps, share=0.95):
+    """At least 95 % of the injected time at the end of these steps down the path."""
+    return in_path(t, along(t.why["path"]["tree"], *steps), injected, what, share)
+
+
+def in_path(t, found, injected, what, share=0.95):
+    try:
+        return at_least(found, injected, what + " in the path", share=share)
+    except Wrong as e:
+        raise Wrong(f"{e}: {drawn(t.why['path'])}") from None
 
 
 def answer(name, directory, script):

@@ -106,7 +106,7 @@ trace_begin() {
 	# shellcheck disable=SC2086
 	"$spoor" $tracer --json -i 300ms -o "$T/$name.json" "$@" 2>"$T/$name.err" &
 	bg=$!
-	until grep -qE '^\{"type":"(summary|sched)"' "$T/$name.json" 2>/dev/null; do
+	until grep -qE '^\{"type":"(summary|sched|why)"' "$T/$name.json" 2>/dev/null; do
 		i=$((i + 1))
 		if [ $i -gt 300 ] || ! kill -0 $bg 2>/dev/null; then
 			fail "$name spoor did not attach: $(tail -c 300 "$T/$name.err" | tr '\n' ' ')"

@@ -84,6 +84,13 @@ mk_null_blk() {
 	if [ -b "/dev/$1" ]; then echo "/dev/$1"; else echo "/dev/nullb$(cat "$lib_c/index")"; fi
 }
 
+# the name that spoor and /proc/diskstats use for a device's path
+disk_name() {
+	lib_d=$(readlink -f "/sys/dev/block/$((0x$(stat -Lc %t "$1"))):$((0x$(stat -Lc %T "$1")))")
+	echo "${lib_d##*/}"
+}
+scheduler() { echo "$2" >"/sys/block/$(disk_name "$1")/queue/scheduler"; }
+
 # there is no udev to make the node, or to wait for
 export DM_DISABLE_UDEV=1
 
@@ -172,6 +179,14 @@ mkfs_on() {
 mount_on() {
 	mkdir -p "$3" && mount -t "$1" -o "${4:-defaults}" "$2" "$3" || return
 	at_exit "retry 40 umount $3"
+}
+
+# mk_swap DEV: swap is on it, a page at a time
+mk_swap() {
+	mkswap "$1" >/dev/null && swapon "$1" || return
+	at_exit "retry 40 swapoff $1"
+	at_exit "echo $(cat /proc/sys/vm/page-cluster) >/proc/sys/vm/page-cluster"
+	echo 0 >/proc/sys/vm/page-cluster
 }
 
 # ---- loads ---------------------------------------------------------------

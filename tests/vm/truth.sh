@@ -13,14 +13,6 @@ mkdir "$T"
 . "$here/../lib/truth.sh"
 [ -x "$progs/readers" ] || { echo "truth.sh: no $progs: make progs first" >&2; exit 97; }
 
-# the name that spoor and /proc/diskstats use for a device's path
-disk_name() {
-	local d
-	d=$(readlink -f "/sys/dev/block/$((0x$(stat -Lc %t "$1"))):$((0x$(stat -Lc %T "$1")))")
-	echo "${d##*/}"
-}
-scheduler() { echo "$2" >"/sys/block/$(disk_name "$1")/queue/scheduler"; }
-
 # ---- devices ----
 
 scenario_dm_delay() {
