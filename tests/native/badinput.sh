@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Bad input and bad days of `spoor io` on the running kernel: each gets a clear message or a correct result, and
+# Bad input and bad days of `spoor io` and `spoor why` on the running kernel: each gets a clear message or a correct result, and
 # nothing stays attached. Root. Prints "ok|not ok|skip WHAT DETAIL" a line. A case that fails is run again: some have to
 # be in time, which a busy machine is not always. "# again ..." says what failed first.
 #
@@ -316,11 +316,11 @@ bpf_left() { # of the ids in FILE
 	for kind in prog map link; do bpftool $kind show | sed -n "s/^\([0-9]*\):.*/$kind \1/p"; done | sort -u | comm -12 - "$1"
 }
 case_signals() {
-	local sig how want hows=("-d $dev" --each)
-	[ $slow = 1 ] || hows=(--each)
+	local sig how want hows=("io -d $dev" "io --each" "why -n fio" "why --call io_submit")
+	[ $slow = 1 ] || hows=("io --each" "why -n fio")
 	for sig in INT TERM HUP KILL; do
 		for how in "${hows[@]}"; do
-			start io $how
+			start $how
 			bpf_ids "$pid" >"$tmp/ids"
 			# else the check below would show nothing
 			[ -s "$tmp/ids" ] && [ "$(bpf_left "$tmp/ids")" = "$(cat "$tmp/ids")" ] || not_ok "SIG$sig: the ids are wrong"
@@ -402,6 +402,183 @@ case_terminal() {
 	read -r status wide narrow again <"$tmp/out"
 	result "terminal resized 150 -> 90 -> 150" "status $status, widest lines $wide, $narrow, $again" \
 		test "$status" = 0 -a "$wide" -le 150 -a "$narrow" -le 90 -a "$narrow" -gt 0 -a "$again" -le 150
+}
+
+# ---- spoor why ----
+
+# Do the sums hold, in FILE, and EXPRESSION of its threads t? Parts are the wall time, waits the part wait, entries of the run
+# queue the three parts that are one; a path's nodes are its time, and those below a node that of the node.
+why_adds_up() { # FILE [EXPRESSION]
+	"$python" - "$@" >"$tmp/sums" <<-'E' || { cat "$tmp/sums"; return 1; }
+		import json, sys
+		queue = ("preempted", "woken", "throttled")
+		def same(a, b, what):
+		    if a != b:
+		        sys.exit(print(f"  {what}: {a}, not {b}") or 1)
+		def part(x, *names):
+		    return sum(x["parts"][n] for n in names)
+		def tables(x, what):
+		    same(sum(w["ns"] for w in x["waits"]), part(x, "wait"), f"{what}: waits")
+		    same(sum(q["ns"] for q in x["runq"]), part(x, *queue), f"{what}: run queue")
+		def nodes(path, what):
+		    above = []
+		    for n in path["nodes"] + [{"depth": 0, "ns": 0}]:
+		        while len(above) > n["depth"]:
+		            up = above.pop()
+		            if up[1]:
+		                same(up[1], up[0], f"{what}: below a node")
+		        if above:
+		            above[-1][1] += n["ns"]
+		        above.append([n["ns"], 0])
+		    same(sum(n["ns"] for n in path["nodes"] if not n["depth"]), path["ns"], what)
+		whys = [o for o in map(json.loads, open(sys.argv[1])) if o["type"] == "why"]
+		same(len(whys), 1, "results")
+		w, t = whys[0], whys[0]["threads"]
+		for x in t:
+		    same(sum(x["parts"].values()), x["wall"], f"{x['comm']}[{x['tid']}]: parts")
+		    tables(x, f"{x['comm']}[{x['tid']}]")
+		same(sum(x["wall"] for x in t), w["wall"], "threads")
+		same({p: sum(x["parts"][p] for x in t) for p in w["parts"]}, w["parts"], "parts of threads")
+		tables(w, "all")
+		for name in ("path", "chain"):
+		    if w.get(name):
+		        nodes(w[name], name)
+		print(len(t), "threads")
+		sys.exit(not eval(sys.argv[2] if len(sys.argv) > 2 else "t"))
+	E
+}
+
+case_why_input() {
+	refused "why: nobody's time" 2 "whose time" why
+	refused "why: unknown system call" 2 "no system call 'fsnyc'" why --call fsnyc
+	refused "why: --call and --func" 2 "give one" why --call fsync --func vfs_fsync
+	refused "why: --slower of no call" 2 "is for calls" why -n sh --slower 1ms
+	refused "why: --top of no call" 2 "is for calls" why -n sh --top 3
+	refused "why: --top 5000" 2 "at most" why --call read --top 5000
+	refused "why: -q with -v" 2 "contradict" why -q -v -n sh
+	refused "why: unknown pid" 2 "no process 4194303" why -p 4194303
+	refused "why: nothing after --" 2 "command" why --
+	refused "why: an output that cannot be written" 1 "/no/such/dir" why --call read -D 0.1 -o /no/such/dir/x
+	# locked down, or not there
+	refused "why: unknown function" 1 "no function no_such_function|fentry" why --func no_such_function -D 0.1
+}
+
+case_why_empty() {
+	local how
+	for how in "-n no-such-name" "--call fsync -n no-such-name"; do
+		"$spoor" why --json -D 0.3s $how >"$tmp/out" 2>"$tmp/err"
+		rc=$?
+		result "why: empty, $how" "status $rc" test $rc = 0
+		result "why: empty, $how" "sums" why_adds_up "$tmp/out" "not t"
+		result "why: empty, $how" "valid" valid "$tmp/out"
+	done
+}
+
+case_why_command_status() {
+	"$spoor" why -- /no/such/program >"$tmp/out" 2>"$tmp/err"
+	rc=$?
+	result "why: a command that is not there" "$(head -n 1 "$tmp/err")" test $rc = 127 -a -s "$tmp/err"
+	"$spoor" why -- /etc/passwd >"$tmp/out" 2>"$tmp/err"
+	rc=$?
+	result "why: a command that is not a program" "$(head -n 1 "$tmp/err")" test $rc = 126 -a -s "$tmp/err"
+	"$spoor" why --json -- sh -c 'sleep 0.1; exit 3' >"$tmp/out" 2>"$tmp/err"
+	rc=$?
+	result "why: the command's exit status is spoor's" 3 test $rc = 3
+	result "why: the command's exit status is spoor's" "sums" why_adds_up "$tmp/out"
+	"$spoor" why -- sh -c 'kill -9 $$' >"$tmp/out" 2>"$tmp/err"
+	rc=$?
+	result "why: the command was killed" 137 test $rc = 137
+}
+
+case_why_output() {
+	local how t0
+	for how in "" --json; do
+		timeout -s KILL $((20 * slow)) "$spoor" why $how -- sleep 0.2 >/dev/full 2>"$tmp/err"
+		rc=$?
+		result "why: stdout is full $how" "status $rc: $(head -n 1 "$tmp/err")" test $rc = 1 -a -s "$tmp/err"
+		timeout -s KILL $((20 * slow)) "$spoor" why $how -n sh -D 0.5 >&- 2>"$tmp/err"
+		rc=$?
+		result "why: stdout is closed $how" "status $rc: $(head -n 1 "$tmp/err")" test $rc = 1 -a -s "$tmp/err"
+	done
+	while :; do dd if="$dev" of=/dev/null bs=4k count=100 iflag=direct 2>/dev/null; done &
+	local load=$!
+	started+=("$load")
+	for how in "" --json; do
+		t0=$SECONDS
+		timeout -s KILL $((30 * slow)) bash -c '"$1" why --call read -D 60 ${@:2} 2>"$TMP_ERR" | head -n 1 >/dev/null; exit ${PIPESTATUS[0]}' sh \
+			"$spoor" $how --slower 1us
+		rc=$?
+		result "why: | head -1 $how" "status $rc after $((SECONDS - t0)) s" test $rc = 0 -a $((SECONDS - t0)) -lt $((15 + 5 * slow))
+		result "why: | head -1 $how" "no complaint" test ! -s "$tmp/err"
+	done
+	kill $load; wait $load 2>/dev/null
+}
+
+case_why_process_killed() {
+	sh -c 'while :; do sleep 0.01; done' &
+	local victim=$!
+	started+=("$victim")
+	start why --json -p $victim
+	sleep $slow
+	kill -KILL $victim
+	wait $victim 2>/dev/null
+	sleep 0.2
+	finish
+	result "why: process killed in the middle" "status $rc" test $rc = 0
+	result "why: process killed in the middle" "it has ended, sums" \
+		why_adds_up "$tmp/out" "len(t) > 2 and [x['ended'] for x in t if x['tid'] == $victim] == [True]"
+	valid "$tmp/out"; rc=$?; result "why: process killed in the middle" "$(cat "$tmp/valid")" test $rc = 0
+}
+
+case_why_two_at_once() {
+	sh -c 'while :; do sleep 0.01; done' &
+	local load=$!
+	started+=("$load")
+	start why --json -p $load
+	local first=$pid
+	"$spoor" why --json -n sleep >"$tmp/out2" 2>"$tmp/err2" &
+	local second=$!
+	started+=("$second")
+	sleep $((1 + slow))
+	kill -INT "$first" "$second"
+	wait "$first" && wait "$second"
+	rc=$?
+	kill $load; wait $load 2>/dev/null
+	result "why: two at once" "status $rc" test $rc = 0
+	result "why: two at once" "sums of the first" why_adds_up "$tmp/out" "{'sh', 'sleep'} <= {x['comm'] for x in t}"
+	result "why: two at once" "sums of the second" why_adds_up "$tmp/out2" "{x['comm'] for x in t} == {'sleep'}"
+	valid "$tmp/out2"; rc=$?; result "why: two at once" "second: valid JSON" test $rc = 0
+}
+
+# A shell that forks as fast as it can: each child is there.
+case_why_forks() {
+	local n=$((4000 / slow)) t0=${EPOCHREALTIME/[.,]/}
+	"$spoor" why --json -- bash -c "for ((i = 0; i < $n; i++)); do (:); done" >"$tmp/out" 2>"$tmp/err"
+	rc=$?
+	local us=$((${EPOCHREALTIME/[.,]/} - t0))
+	result "why: forks" "status $rc, $((n * 1000000 / us)) a second" test $rc = 0
+	result "why: forks" "$n children, sums" why_adds_up "$tmp/out" "len(t) == $n + 1"
+}
+
+case_why_threads() {
+	local n=$((2000 / slow))
+	cat >"$tmp/threads.py" <<-'E'
+		import sys, threading
+		threading.stack_size(65536)
+		gate = threading.Barrier(int(sys.argv[1]) + 1)
+		all = [threading.Thread(target=gate.wait) for _ in range(int(sys.argv[1]))]
+		for t in all: t.start()
+		gate.wait()
+		for t in all: t.join()
+	E
+	timeout -s KILL $((30 * slow)) "$spoor" why --json -- "$python" "$tmp/threads.py" $n >"$tmp/out" 2>"$tmp/err"
+	rc=$?
+	result "why: threads" "status $rc" test $rc = 0
+	result "why: threads" "$n, sums" why_adds_up "$tmp/out" "sum(x['wall'] > 0 for x in t) >= $n + 1"
+	timeout -s KILL $((30 * slow)) "$spoor" why --json --call futex --top 5 -- "$python" "$tmp/threads.py" $n >"$tmp/out" 2>"$tmp/err"
+	rc=$?
+	result "why: threads, --call futex" "status $rc" test $rc = 0
+	result "why: threads, --call futex" "sums" why_adds_up "$tmp/out"
 }
 
 modprobe -q loop
