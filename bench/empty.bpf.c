@@ -28,3 +28,6 @@ EMPTY(reschedule_entry)
 EMPTY(reschedule_exit)
 EMPTY(call_function_single_entry)
 EMPTY(call_function_single_exit)
+
+/* what spoor why is called by for a context switch */
+EMPTY(sched_waking)

@@ -3,7 +3,8 @@
 
 Everything made here goes away with the Machine. What could be made so goes away with the process, even when that is
 killed: the loop device (it clears itself when its last user closes it), its file (unlinked), the measuring of BPF run
-time (a file descriptor) and the children; a killed bench leaves a directory of small files in /dev/shm.
+time (a file descriptor) and the children; a killed bench leaves a directory of files in /dev/shm, what a tracer
+wrote among them. What a workload starts lives in a PID namespace (helper time), which ends with the bench.
 """
 import contextlib
 import ctypes
@@ -114,6 +115,19 @@ def idle_ns():
     return (int(f[4]) + int(f[5])) * (10**9 // os.sysconf("SC_CLK_TCK"))
 
 
+def watch(proc, seconds, look=None):
+    """Waits for the process and returns its peak of resident memory, or raises TimeoutExpired. look() is called now and
+    then, and says whether it is time to look more often. The peak only grows, so that little of it can be missed."""
+    peak, end = 0, time.monotonic() + seconds
+    while proc.poll() is None:
+        found = re.search(r"^VmHWM:\s*(\d+)", read(f"/proc/{proc.pid}/status"), re.M)
+        peak = max(peak, int(found[1]) * 1024 if found else 0)
+        if time.monotonic() > end:
+            raise subprocess.TimeoutExpired(proc.args, seconds)
+        time.sleep(0.1 if look and not look() else 0.005)
+    return peak
+
+
 class Busy:
     """Per cent of the time that a core was not idle, the mean over all cores, since this was made."""
     def __init__(self):
@@ -129,7 +143,7 @@ class Busy:
 class Tracer:
     """A child that traces. ready_ns: from before its fork until it waits for events for the first time."""
     def __init__(self, machine, argv, output=None, helper=False):
-        self.machine, self.output = machine, output
+        self.machine, self.output, self.peak = machine, output, 0
         self.log = tempfile.TemporaryFile(dir=machine.dir)
         t0 = time.monotonic_ns()
         self.proc = machine.start(argv, stdin=subprocess.PIPE if helper else subprocess.DEVNULL,
@@ -150,19 +164,23 @@ class Tracer:
 
     def fail(self, what="did not start"):
         self.machine.kill(self.proc)
-        self.log.seek(0)
-        raise Failed(f"{' '.join(self.proc.args)} {what}: " + self.log.read().decode(errors="replace").strip()[-500:])
+        raise Failed(f"{' '.join(self.proc.args)} {what}: " + self.text().strip()[-500:])
 
-    def stop(self):
+    def text(self):
+        """What it printed."""
+        self.log.seek(0)
+        return self.log.read().decode(errors="replace")
+
+    def stop(self, seconds=60):
         """Ends it as a user would and returns what it wrote (None when nothing was asked of it)."""
         if self.proc.stdin:
             self.proc.stdin.close()
         else:
             self.proc.send_signal(signal.SIGINT)
         try:
-            self.proc.wait(60)
+            self.peak = watch(self.proc, seconds)
         except subprocess.TimeoutExpired:
-            self.fail("does not end")
+            self.fail(f"did not end within {seconds} seconds")
         self.machine.forget(self.proc)
         if self.proc.returncode:
             self.fail(f"ended with status {self.proc.returncode}")
@@ -175,7 +193,7 @@ class Tracer:
 
 class SpoorOutput:
     """A JSON stream of spoor: how many records, and the objects at its end."""
-    def __init__(self, path):
+    def __init__(self, path, need=("summary", "lost", "cost")):
         size, mark, carry = os.path.getsize(path), b'{"type":"op"', b""
         self.bytes, self.records, self.last = size, 0, {}
         with open(path, "rb") as f:
@@ -187,8 +205,8 @@ class SpoorOutput:
                 if line.startswith((b'{"type":"summary"', b'{"type":"lost"', b'{"type":"cost"')):
                     o = json.loads(line)
                     self.last[o["type"]] = o
-        if not {"summary", "lost", "cost"} <= set(self.last):
-            raise Failed(f"spoor's output has no summary, lost and cost at its end ({size} bytes)")
+        if not set(need) <= set(self.last):
+            raise Failed(f"spoor's output lacks one of {', '.join(need)} at its end ({size} bytes)")
 
     @property
     def lost(self):
@@ -206,7 +224,9 @@ class SpoorOutput:
 # ---- the machine ----
 
 class Machine:
-    def __init__(self):
+    def __init__(self, disk=True):
+        """disk: a loop device and fio are wanted."""
+        self.with_disk = disk
         self.stack = contextlib.ExitStack()
         self.children = []
         self.dir = self.dev = self.fio_path = self.helper = self.empty_object = None
@@ -214,8 +234,9 @@ class Machine:
     def __enter__(self):
         try:
             self.dir = tempfile.mkdtemp(prefix="spoor-bench.", dir=SHM)
-            self.fio_path = tool("fio") or self.missing("fio")
-            self.make_disk(tool("losetup") or self.missing("losetup"))
+            if self.with_disk:
+                self.fio_path = tool("fio") or self.missing("fio")
+                self.make_disk(tool("losetup") or self.missing("losetup"))
         except BaseException:
             self.__exit__()
             raise

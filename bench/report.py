@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """Figures as tables, on the terminal and in docs/benchmarks.md."""
-import re
 import statistics
 
-BEGIN, END = "<!-- bench/run writes from here -->", "<!-- to here -->"
+BEGIN, END = "<!-- bench/run writes {} from here -->", "<!-- {} to here -->" # the command that the part is about
 
 
 def median(values):
@@ -48,20 +47,22 @@ class Table:
     def markdown(self):
         lines = [self.columns, ["---"] * self.left + ["---:"] * (len(self.columns) - self.left), *self.rows]
         notes = [x for n in self.notes for x in ("", n)]
-        return "\n".join([f"## {self.title}", "", *("| " + " | ".join(r) + " |" for r in lines), *notes, ""])
+        return "\n".join([f"### {self.title}", "", *("| " + " | ".join(r) + " |" for r in lines), *notes, ""])
 
 
-def page(path):
-    """The page to write into, if it has its marks."""
+def page(path, part):
+    """The page to write into, if it has the marks of this part."""
     with open(path, encoding="utf-8") as f:
         text = f.read()
-    if text.count(BEGIN) != 1 or text.count(END) != 1:
-        raise ValueError(f"{path} lacks the two lines that mark the bench's part:\n{BEGIN}\n{END}")
+    marks = BEGIN.format(part), END.format(part)
+    if [text.count(x) for x in marks] != [1, 1] or text.index(marks[0]) > text.index(marks[1]):
+        raise ValueError(f"{path} lacks the two lines that mark the bench's part:\n" + "\n".join(marks))
     return text
 
 
-def write(path, text):
-    """Replaces what is between the marks of the page."""
-    new = re.sub(re.escape(BEGIN) + ".*" + re.escape(END), lambda m: f"{BEGIN}\n\n{text}\n{END}", page(path), flags=re.S)
+def write(path, part, text):
+    """Replaces what is between the marks of this part of the page, and nothing else."""
+    begin, end = BEGIN.format(part), END.format(part)
+    before, rest = page(path, part).split(begin)
     with open(path, "w", encoding="utf-8") as f:
-        f.write(new)
+        f.write(f"{before}{begin}\n\n{text}\n{end}{rest.split(end)[1]}")

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later OR GPL-2.0
-# make bench: speed and size of spoor on this machine, into docs/benchmarks.md (about 8 minutes, needs root).
-# BENCH='--quick' for a short look that writes nothing; bench/run --help names the options.
+# make bench: speed and size of spoor on this machine, into docs/benchmarks.md (about 20 minutes, needs root).
+# BENCH='--only why' for the rows of one command, BENCH='--quick' for a short look that writes nothing; bench/run --help
+# names the options.
 # SETUP=true leaves the packages alone.
 
 SETUP ?= tools/setup
