@@ -144,32 +144,30 @@ static __always_inline struct why_task *task_find(u32 tid)
 
 /* ---- history ---- */
 
-static __always_inline struct why_hist *history_next(u64 now)
+/* The place of this CPU's next event; what it says goes between history_begin and history_end. */
+struct history_at { struct why_hist *h; struct why_hist_end *end; };
+
+static __always_inline bool history_begin(struct history_at *at, u64 now)
 {
 	u32 cpu = bpf_get_smp_processor_id(), i;
-	struct why_hist_end *end = bpf_map_lookup_elem(&history_ends, &cpu);
-	struct why_hist *h;
 
-	if (!end)
-		return NULL;
-	i = cpu * (hist_mask + 1) + (end->seq & hist_mask);
-	h = bpf_map_lookup_elem(&history, &i);
-	if (!h)
-		return NULL;
-	h->seq = 0;
+	at->end = bpf_map_lookup_elem(&history_ends, &cpu);
+	if (!at->end)
+		return false;
+	i = cpu * (hist_mask + 1) + (at->end->seq & hist_mask);
+	at->h = bpf_map_lookup_elem(&history, &i);
+	if (!at->h)
+		return false;
+	at->h->seq = 0;
 	barrier();
-	h->t = now;
-	return h;
+	at->h->t = now;
+	return true;
 }
 
-static __always_inline void history_done(struct why_hist *h)
+static __always_inline void history_end(struct history_at *at)
 {
-	u32 cpu = bpf_get_smp_processor_id();
-	struct why_hist_end *end = bpf_map_lookup_elem(&history_ends, &cpu);
-
 	barrier();
-	if (end)
-		h->seq = ++end->seq;
+	at->h->seq = ++at->end->seq;
 }
 
 /* ---- a task's clock ---- */
@@ -184,6 +182,15 @@ static __always_inline void clock_begin(struct why_task *k, u64 now)
 		k->irq0 = q->irq_ns;
 		k->softirq0 = q->softirq_ns;
 	}
+}
+
+/* Nobody on this CPU is traced: the time of interrupts is not taken. */
+static __always_inline void clock_rest(void)
+{
+	struct cpu_irq *q = cpu_irq_get();
+
+	if (q)
+		q->active = 0;
 }
 
 /* Ends what it did. What interrupts took since goes to them, the rest to user or kernel. */

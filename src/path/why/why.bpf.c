@@ -28,15 +28,15 @@ static __always_inline u32 off_how(u64 *ctx, struct task_struct *prev)
 
 static __always_inline void history_switch(struct task_struct *prev, struct task_struct *next, u32 how, u64 now)
 {
-	struct why_hist *h = history_next(now);
+	struct history_at at;
 
-	if (!h)
+	if (!history_begin(&at, now))
 		return;
-	h->event = WHY_EV_SWITCH;
-	h->how = how;
-	h->a = prev->pid;
-	h->b = next->pid;
-	history_done(h);
+	at.h->event = WHY_EV_SWITCH;
+	at.h->how = how;
+	at.h->a = prev->pid;
+	at.h->b = next->pid;
+	history_end(&at);
 }
 
 static __always_inline void task_off(struct why_task *k, struct task_struct *prev, struct task_struct *next, u32 how,
@@ -130,11 +130,10 @@ int why_switch(u64 *ctx)
 {
 	struct task_struct *prev = (void *)ctx[1], *next = (void *)ctx[2];
 	u64 now = bpf_ktime_get_ns();
-	struct cpu_irq *q = cpu_irq_get();
 	struct why_cpu *c = cpu_get();
 	u32 how;
 
-	if (!c || !q)
+	if (!c)
 		return 0;
 	if (ready) {
 		how = off_how(ctx, prev);
@@ -142,7 +141,8 @@ int why_switch(u64 *ctx)
 		if (prev->pid)
 			switch_from(ctx, c, how, now);
 	}
-	q->active = 0;
+	if (c->traced)
+		clock_rest();
 	c->tid = next->pid;
 	c->since = now;
 	c->done_t = 0;
@@ -381,19 +381,19 @@ int why_fault_end(u64 *ctx)
 /* how: WHY_OFF_NEW for one that was not there before. */
 static __always_inline void history_wake(const struct waker *w, u32 wakee, u32 how, u64 now)
 {
-	struct why_hist *h = history_next(now);
+	struct history_at at;
 
-	if (!h)
+	if (!history_begin(&at, now))
 		return;
-	h->event = WHY_EV_WAKE;
-	h->how = how;
-	h->context = w->context;
-	h->vec = w->vec;
-	h->a = w->tid;
-	h->b = wakee;
-	h->dev = w->dev;
-	h->write = w->write;
-	history_done(h);
+	at.h->event = WHY_EV_WAKE;
+	at.h->how = how;
+	at.h->context = w->context;
+	at.h->vec = w->vec;
+	at.h->a = w->tid;
+	at.h->b = wakee;
+	at.h->dev = w->dev;
+	at.h->write = w->write;
+	history_end(&at);
 }
 
 SEC("tp_btf/sched_waking")
