@@ -32,7 +32,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MS = 1000000, PAGE = 4096, TRUTHS = 4096, LIVES = 8192, WORKERS = 8 };
+enum { MS = 1000000, PAGE = 4096, TRUTHS = 32768, LIVES = 8192, WORKERS = 8 };
 
 /* ---- what all processes share ---- */
 
@@ -911,7 +911,7 @@ static void do_burn(struct worker *w)
 
 static void do_sleep(struct worker *w)
 {
-	uint64_t ns = MS + dice(&w->state, 4 * MS);
+	uint64_t ns = 3 * MS + dice(&w->state, 4 * MS);
 
 	nap(ns);
 	w->life.sleeps++;
@@ -920,31 +920,40 @@ static void do_sleep(struct worker *w)
 
 static void do_ping(struct worker *w)
 {
-	char c = (char)w->index;
+	unsigned char c = (unsigned char)w->index;
+	uint64_t t = now();
 
 	check(write(common->ask[1], &c, 1) == 1, "ping");
 	take(common->answer[w->index][0]);
+	say("pipe", now() - t);
 }
 
 static void do_token(struct worker *w)
 {
+	uint64_t t = now();
+
 	take(common->token[0]);
+	say("pipe", now() - t);
 	burn(dice(&w->state, MS));
 	put(common->token[1]);
 }
 
 static void do_lock(struct worker *w)
 {
+	uint64_t t = now();
+
 	pthread_mutex_lock(&common->lock);
+	say("futex", now() - t);
 	burn(dice(&w->state, MS));
 	pthread_mutex_unlock(&common->lock);
 }
 
 static void do_event(struct worker *w)
 {
-	uint64_t n = 1;
+	uint64_t n = 1, t = now();
 
 	check(read(common->event, &n, sizeof(n)) == sizeof(n), "eventfd");
+	say("eventfd", now() - t);
 	burn(dice(&w->state, MS));
 	check(write(common->event, &n, sizeof(n)) == sizeof(n), "eventfd");
 }
@@ -952,8 +961,10 @@ static void do_event(struct worker *w)
 static void do_poll(struct worker *w)
 {
 	struct pollfd p = { .fd = common->quiet[0], .events = POLLIN };
+	uint64_t t = now();
 
 	check(!poll(&p, 1, 1 + (int)dice(&w->state, 4)), "poll");
+	say("poll", now() - t);
 }
 
 static void do_yield(struct worker *w)
@@ -969,15 +980,19 @@ static void forked(void *arg)
 	uint64_t begun = thread_begun(&l);
 
 	burn(dice(&w->state, MS));
-	nap(MS);
+	nap(4 * MS);
 	l.sleeps = 1;
-	l.sleep_ns = MS;
+	l.sleep_ns = 4 * MS;
 	thread_ends(&l, begun);
 }
 
 static void do_fork(struct worker *w)
 {
-	reap(start("forked", forked, w));
+	pid_t pid = start("forked", forked, w);
+	uint64_t t = now();
+
+	reap(pid);
+	say("child", now() - t);
 	dice(&w->state, MS); /* the child's went with it */
 }
 
