@@ -305,6 +305,8 @@ static __always_inline struct why_task *task_away(struct task_struct *t, u32 sta
 		k->state = state;
 		k->s.how = state == WHY_BLOCKED ? WHY_OFF_BLOCKED : WHY_OFF_PREEMPTED;
 		k->s.woken = state == WHY_BLOCKED ? 0 : start;
+		if (state == WHY_RUNNABLE && k->nr == WHY_NR_UNKNOWN) /* most are preempted there */
+			k->nr = WHY_NR_USER;
 	}
 	return k;
 }

@@ -79,8 +79,11 @@ static __always_inline void switch_from(u64 *ctx, struct why_cpu *c, u32 how, u6
 		k->state = WHY_RUNS;
 		clock_begin(k, now);
 	}
-	if (!k && (!known || c->since < start) && task_wanted(prev))
+	if (!k && (!known || c->since < start) && task_wanted(prev)) {
 		k = task_running(prev, known ? c->since : now);
+		if (k && how != WHY_OFF_BLOCKED && k->nr == WHY_NR_UNKNOWN) /* it has entered no call since, nor left one */
+			k->nr = WHY_NR_USER;
+	}
 	if (k)
 		task_off(k, prev, next, how, now);
 }
@@ -187,7 +190,6 @@ static __always_inline void kernel_exit(struct why_task *k, u64 now)
 	k->entered = 0;
 }
 
-/* The entry of the running task; that of one which ran before the window began is made here. */
 static __always_inline struct why_task *current_find(struct why_cpu *c, u32 tid)
 {
 	return c->traced && c->tid == tid ? task_find(tid) : NULL;
@@ -282,6 +284,28 @@ static __noinline int call_end(u64 now, s64 ret)
 	return 0;
 }
 
+/* The running task has run since before the window began: its entry, if it is one of those asked for. */
+static __noinline int task_adopt(s32 nr)
+{
+	struct task_struct *t = (struct task_struct *)bpf_get_current_task();
+	u64 id = bpf_get_current_pid_tgid();
+	struct why_cpu *c = cpu_get();
+	struct why_task *k;
+
+	if (!c || c->tid != (u32)id)
+		return 0;
+	c->since = start; /* once is enough */
+	if (want_calls || !filter_task(t))
+		return 0;
+	k = task_new(id, id >> 32, false, start, WHY_F_BEFORE);
+	if (!k)
+		return 0;
+	k->state = WHY_RUNS;
+	k->nr = nr;
+	c->traced = 1;
+	return 0;
+}
+
 SEC("raw_tp/sys_enter")
 int why_enter(u64 *ctx)
 {
@@ -292,6 +316,8 @@ int why_enter(u64 *ctx)
 
 	if (!ready || !c)
 		return 0;
+	if (c->since < start)
+		task_adopt(WHY_NR_USER);
 	k = current_find(c, tid);
 	if (k && k->call_t && want_call >= 0) { /* the end of that call was hidden: nobody asked for what comes now */
 		k->call_t = 0;
@@ -313,6 +339,8 @@ int why_exit(u64 *ctx)
 
 	if (!ready || !c)
 		return 0;
+	if (c->since < start)
+		task_adopt(WHY_NR_UNKNOWN);
 	k = current_find(c, tid);
 	if (!k)
 		return 0;
