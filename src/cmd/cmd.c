@@ -55,6 +55,19 @@ int cmd_parse(const struct opt_command *c, int argc, char **argv, void *to, char
 	return 0;
 }
 
+int cmd_check_run(uint64_t interval, uint64_t duration, uint64_t top, bool quiet, bool verbose, char message[CMD_MESSAGE])
+{
+	enum { TOP_MAX = 10000, INTERVAL_LEAST = 10000000 }; /* ns; below this printing is what is measured */
+
+	if (quiet && verbose)
+		return cmd_fail(message, -EINVAL, "--quiet and --verbose contradict each other");
+	if (interval && duration && interval > duration)
+		return cmd_fail(message, -EINVAL, "--interval is longer than --duration");
+	if (interval && interval < INTERVAL_LEAST)
+		return cmd_fail(message, -EINVAL, "--interval must be at least 10ms");
+	return top > TOP_MAX ? cmd_fail(message, -EINVAL, "--top: at most %d", TOP_MAX) : 0;
+}
+
 int cmd_options_end(const struct opt_command *c, int result, const char *message)
 {
 	if (result == OPTS_HELP)

@@ -4,6 +4,7 @@
 #define SPOOR_CMD_CMD_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include "base/log.h"
@@ -34,6 +35,9 @@ void cmd_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* The options, and the command after "--": NULL-terminated, within argv; NULL when there is none. As opts_parse, with a
  * message when it is negative. */
 int cmd_parse(const struct opt_command *c, int argc, char **argv, void *to, char ***command, char message[CMD_MESSAGE]);
+
+/* The options that every tracer has; times in ns, 0: not given. 0, or -EINVAL with a message. */
+int cmd_check_run(uint64_t interval, uint64_t duration, uint64_t top, bool quiet, bool verbose, char message[CMD_MESSAGE]);
 
 /* Ends a command whose options did not ask for a run: prints help (OPTS_HELP), the man page's options
  * (OPTS_HELP_MAN), or message with a pointer to --help. Returns the exit status. */

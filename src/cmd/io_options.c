@@ -8,8 +8,7 @@
 #include "kernel/blockdev.h"
 #include "kernel/mounts.h"
 
-enum { TOP_MAX = 10000, INFLIGHT_MAX = 1 << 18 };
-static const uint64_t interval_least = 10000000; /* ns; below this printing is what is measured */
+enum { INFLIGHT_MAX = 1 << 18 };
 
 #define AT(field) offsetof(struct io_cmdline, field)
 
@@ -100,14 +99,12 @@ static int kinds_parse(struct io_cmdline *c, char *message)
 static int pairs_check(const struct io_cmdline *c, char *message)
 {
 	const struct { bool both; const char *text; } pairs[] = {
-		{ c->quiet && c->verbose, "--quiet and --verbose contradict each other" },
 		{ c->each && c->top, "--each prints every operation, --top only the slowest; give one" },
 		{ c->block && (c->filter.pid.item.n || c->filter.tid.item.n || c->filter.comm),
 		  "--block sees requests, which belong to no process: leave out --pid, --tid and --comm" },
 		{ c->block && (c->filter.cgroup || c->filter.container),
 		  "--block sees requests, which belong to no task: leave out --cgroup and --container" },
 		{ c->block && c->file, "--block sees requests, which belong to no file: leave out --file" },
-		{ c->interval && c->duration && c->interval > c->duration, "--interval is longer than --duration" },
 	};
 
 	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
@@ -118,13 +115,9 @@ static int pairs_check(const struct io_cmdline *c, char *message)
 
 static int values_check(const struct io_cmdline *c, char *message)
 {
-	if (c->interval && c->interval < interval_least)
-		return cmd_fail(message, -EINVAL, "--interval must be at least 10ms");
-	if (c->top > TOP_MAX)
-		return cmd_fail(message, -EINVAL, "--top: at most %d", TOP_MAX);
 	if (c->max_inflight > INFLIGHT_MAX)
 		return cmd_fail(message, -EINVAL, "--max-inflight: at most %d", INFLIGHT_MAX);
-	return 0;
+	return cmd_check_run(c->interval, c->duration, c->top, c->quiet, c->verbose, message);
 }
 
 int io_cmdline_parse(int argc, char **argv, struct io_cmdline *c, char message[CMD_MESSAGE])

@@ -3,9 +3,6 @@
 
 #include "cmd/sched_options.h"
 
-enum { TOP_MAX = 1000 };
-static const uint64_t interval_least = 10000000; /* ns; below this printing is what is measured */
-
 #define AT(field) offsetof(struct sched_cmdline, field)
 
 static const struct opt sched_table[] = {
@@ -39,19 +36,6 @@ const struct opt_command sched_command = {
 	.takes_command = true,
 };
 
-static int values_check(const struct sched_cmdline *c, char *message)
-{
-	if (c->interval && c->interval < interval_least)
-		return cmd_fail(message, -EINVAL, "--interval must be at least 10ms");
-	if (c->interval && c->duration && c->interval > c->duration)
-		return cmd_fail(message, -EINVAL, "--interval is longer than --duration");
-	if (c->top > TOP_MAX)
-		return cmd_fail(message, -EINVAL, "--top: at most %d", TOP_MAX);
-	if (c->quiet && c->verbose)
-		return cmd_fail(message, -EINVAL, "--quiet and --verbose contradict each other");
-	return 0;
-}
-
 int sched_cmdline_parse(int argc, char **argv, struct sched_cmdline *c, char message[CMD_MESSAGE])
 {
 	int err;
@@ -60,7 +44,7 @@ int sched_cmdline_parse(int argc, char **argv, struct sched_cmdline *c, char mes
 	err = cmd_parse(&sched_command, argc, argv, c, &c->command, message);
 	if (err)
 		return err;
-	err = values_check(c, message);
+	err = cmd_check_run(c->interval, c->duration, c->top, c->quiet, c->verbose, message);
 	return err ? err : filters_parse(&c->filter, c->command, message);
 }
 

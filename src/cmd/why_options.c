@@ -4,8 +4,7 @@
 #include "cmd/why_options.h"
 #include "kernel/syscalls.h"
 
-enum { TOP_MAX = 1000 };
-static const uint64_t interval_least = 10000000; /* ns; below this printing is what is measured */
+enum { PATHS_MAX = 1000 }; /* each is kept to the end */
 
 #define AT(field) offsetof(struct why_cmdline, field)
 
@@ -53,15 +52,9 @@ static int values_check(const struct why_cmdline *c, char *message)
 		return cmd_fail(message, -EINVAL, "--call: there is no system call '%.60s'", c->call);
 	if (!c->call && !c->func && !c->command && !f->pid.item.n && !f->tid.item.n && !f->comm && !f->cgroup && !f->container)
 		return cmd_fail(message, -EINVAL, "whose time? Give a command after --, or -p, -t, -n, -c, --container, --call, --func");
-	if (c->interval && c->interval < interval_least)
-		return cmd_fail(message, -EINVAL, "--interval must be at least 10ms");
-	if (c->interval && c->duration && c->interval > c->duration)
-		return cmd_fail(message, -EINVAL, "--interval is longer than --duration");
-	if (c->top > TOP_MAX)
-		return cmd_fail(message, -EINVAL, "--top: at most %d", TOP_MAX);
-	if (c->quiet && c->verbose)
-		return cmd_fail(message, -EINVAL, "--quiet and --verbose contradict each other");
-	return 0;
+	if (c->top > PATHS_MAX)
+		return cmd_fail(message, -EINVAL, "--top: at most %d", PATHS_MAX);
+	return cmd_check_run(c->interval, c->duration, c->top, c->quiet, c->verbose, message);
 }
 
 int why_cmdline_parse(int argc, char **argv, struct why_cmdline *c, char message[CMD_MESSAGE])

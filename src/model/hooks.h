@@ -26,6 +26,22 @@ struct hook {
 	const char *lost;                 /* not seen without it; NULL: the next line is an alternative, or nothing is lost */
 };
 
+/* Lines of a table of hooks: the programs of IRQ_PROGRAMS(prefix, ...) of bpf/irq.bpf.h. */
+#define HOOK_PAIR_(stage, prog, event, w, lost) { stage, prog "_enter", prog "_exit", event "_entry", false, w, lost }
+#if defined(__x86_64__)
+#define HOOKS_BETWEEN_CPUS_(prefix, w) \
+	HOOK_PAIR_("timer", prefix "_timer", "local_timer", w, "timer interrupts"), \
+	HOOK_PAIR_("resched", prefix "_reschedule", "reschedule", w, NULL), \
+	HOOK_PAIR_("call", prefix "_call", "call_function", w, NULL), \
+	HOOK_PAIR_("call1", prefix "_call_single", "call_function_single", w, NULL), \
+	HOOK_PAIR_("work", prefix "_work", "irq_work", w, NULL)
+#else
+#define HOOKS_BETWEEN_CPUS_(prefix, w) HOOK_PAIR_("ipi", prefix "_ipi", "ipi", w, NULL)
+#endif
+#define HOOKS_OF_INTERRUPTS(prefix, w) \
+	HOOK_PAIR_("irq", prefix "_irq", "irq_handler", w, "part irq"), \
+	HOOK_PAIR_("softirq", prefix "_softirq", "softirq", w, "part softirq"), HOOKS_BETWEEN_CPUS_(prefix, w)
+
 typedef VEC(struct bpf_link *) links_t;
 typedef VEC(struct unseen) unseen_t;
 

@@ -60,17 +60,7 @@ static const struct hook hooks[] = {
 	{ "wakeup", "io_wakeup", NULL, "sched_wakeup", false, W_CALLS | W_MUST, "wake-ups" },
 	{ "exits", "io_exit", NULL, "sched_process_exit", false, W_CALLS, "operations of killed tasks" },
 	{ "fork", "io_fork", NULL, "sched_process_fork", false, W_FOLLOW | W_MUST, "children" },
-	{ "irq", "io_irq_enter", "io_irq_exit", "irq_handler_entry", false, W_CALLS, "part irq" },
-	{ "softirq", "io_softirq_enter", "io_softirq_exit", "softirq_entry", false, W_CALLS, "part softirq" },
-#if defined(__x86_64__)
-	{ "timer", "io_timer_enter", "io_timer_exit", "local_timer_entry", false, W_CALLS, "timer interrupts" },
-	{ "resched", "io_reschedule_enter", "io_reschedule_exit", "reschedule_entry", false, W_CALLS, NULL },
-	{ "call", "io_call_enter", "io_call_exit", "call_function_entry", false, W_CALLS, NULL },
-	{ "call1", "io_call_single_enter", "io_call_single_exit", "call_function_single_entry", false, W_CALLS, NULL },
-	{ "work", "io_work_enter", "io_work_exit", "irq_work_entry", false, W_CALLS, NULL },
-#else
-	{ "ipi", "io_ipi_enter", "io_ipi_exit", "ipi_entry", false, W_CALLS, NULL },
-#endif
+	HOOKS_OF_INTERRUPTS("io", W_CALLS),
 };
 enum { HOOKS = sizeof(hooks) / sizeof(hooks[0]) };
 

@@ -25,17 +25,7 @@ static const struct hook hooks[] = {
 	{ "locks", "sched_contended", "sched_acquired", "contention_begin", false, W_ALL, "waits for locks of the kernel" },
 	{ "fork", "sched_fork", NULL, "sched_process_fork", false, W_FOLLOW | HOOK_MUST, "children" },
 	{ "exit", "sched_exit", NULL, "sched_process_exit", false, W_FOLLOW, "ends of followed processes" },
-	{ "irq", "sched_irq_enter", "sched_irq_exit", "irq_handler_entry", false, W_ALL, "part irq" },
-	{ "softirq", "sched_softirq_enter", "sched_softirq_exit", "softirq_entry", false, W_ALL, "part softirq" },
-#if defined(__x86_64__)
-	{ "timer", "sched_timer_enter", "sched_timer_exit", "local_timer_entry", false, W_ALL, "timer interrupts" },
-	{ "resched", "sched_reschedule_enter", "sched_reschedule_exit", "reschedule_entry", false, W_ALL, NULL },
-	{ "call", "sched_call_enter", "sched_call_exit", "call_function_entry", false, W_ALL, NULL },
-	{ "call1", "sched_call_single_enter", "sched_call_single_exit", "call_function_single_entry", false, W_ALL, NULL },
-	{ "work", "sched_work_enter", "sched_work_exit", "irq_work_entry", false, W_ALL, NULL },
-#else
-	{ "ipi", "sched_ipi_enter", "sched_ipi_exit", "ipi_entry", false, W_ALL, NULL },
-#endif
+	HOOKS_OF_INTERRUPTS("sched", W_ALL),
 };
 enum { HOOKS = sizeof(hooks) / sizeof(hooks[0]) };
 

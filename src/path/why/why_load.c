@@ -33,17 +33,7 @@ static const struct hook hooks[] = {
 	{ "fork", "why_fork", NULL, "sched_process_fork", false, W_ALL | HOOK_MUST, "children" },
 	{ "exec", "why_exec", NULL, "sched_process_exec", false, W_ALL, "threads that execute a program" },
 	{ "exit", "why_end", NULL, "sched_process_exit", false, W_FOLLOW, "ends of followed processes" },
-	{ "irq", "why_irq_enter", "why_irq_exit", "irq_handler_entry", false, W_ALL, "part irq" },
-	{ "softirq", "why_softirq_enter", "why_softirq_exit", "softirq_entry", false, W_ALL, "part softirq" },
-#if defined(__x86_64__)
-	{ "timer", "why_timer_enter", "why_timer_exit", "local_timer_entry", false, W_ALL, "timer interrupts" },
-	{ "resched", "why_reschedule_enter", "why_reschedule_exit", "reschedule_entry", false, W_ALL, NULL },
-	{ "call", "why_call_enter", "why_call_exit", "call_function_entry", false, W_ALL, NULL },
-	{ "call1", "why_call_single_enter", "why_call_single_exit", "call_function_single_entry", false, W_ALL, NULL },
-	{ "work", "why_work_enter", "why_work_exit", "irq_work_entry", false, W_ALL, NULL },
-#else
-	{ "ipi", "why_ipi_enter", "why_ipi_exit", "ipi_entry", false, W_ALL, NULL },
-#endif
+	HOOKS_OF_INTERRUPTS("why", W_ALL),
 };
 enum { HOOKS = sizeof(hooks) / sizeof(hooks[0]) };
 
