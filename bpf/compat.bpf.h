@@ -53,16 +53,34 @@ static __always_inline u64 switch_prev_state(u64 *ctx, struct task_struct *prev)
 	return has_prev_state ? (u32)CTX_ARG(ctx, 3) : task_state(prev);
 }
 
-/* Its control group has used up its time (cpu.max), or one above has. */
+/* Its control group has used up its time (cpu.max), or one above has. Where the task itself is throttled, it may go on in
+ * the kernel while its group is. */
 static __always_inline bool task_throttled(struct task_struct *t)
 {
 	struct cfs_rq *q = NULL;
 
-	if (bpf_core_field_exists(t->throttled) && t->throttled)
-		return true;
+	if (bpf_core_field_exists(t->throttled))
+		return t->throttled;
+	if (t->prio < 100) /* real-time: not of that queue */
+		return false;
 	if (bpf_core_field_exists(t->se.cfs_rq))
 		q = t->se.cfs_rq;
 	return q && bpf_core_field_exists(q->throttle_count) && q->throttle_count;
+}
+
+/* Has it left the run queue? From 5.18 to 6.13 sched_switch says that a task sleeps which a signal kept from it
+ * (8feb053d5319). */
+static __always_inline bool task_dequeued(struct task_struct *t)
+{
+	if (!t->on_rq)
+		return true;
+	return bpf_core_field_exists(t->se.sched_delayed) && t->se.sched_delayed;
+}
+
+/* Not a member where there is one CPU only. */
+static __always_inline bool task_on_cpu(struct task_struct *t)
+{
+	return bpf_core_field_exists(t->on_cpu) && t->on_cpu;
 }
 
 /* Where it runs, or waits to. */

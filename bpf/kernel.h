@@ -61,14 +61,17 @@ struct signal_struct { struct atomic_counter live; struct pid *pids[4]; } BPF_CO
 #define PIDTYPE_TGID 1
 
 struct cfs_rq { int throttle_count; } BPF_CORE; /* with CONFIG_CFS_BANDWIDTH */
-struct sched_entity { struct cfs_rq *cfs_rq; } BPF_CORE;   /* with CONFIG_FAIR_GROUP_SCHED */
+struct sched_entity {
+	struct cfs_rq *cfs_rq;             /* with CONFIG_FAIR_GROUP_SCHED */
+	unsigned char sched_delayed;       /* from 6.12, 152e11f6df29: sleeps, but is still on the queue */
+} BPF_CORE;
 
 struct task_struct {
 	struct thread_info thread_info;
 	unsigned int __state;              /* from 5.14, 2f064a59a11f */
 	long state;                        /* until then */
 	unsigned int cpu;                  /* until 5.15: bcf9033e5449 moved it to thread_info */
-	int on_cpu, prio;
+	int on_cpu, on_rq, prio;
 	unsigned int policy;
 	struct sched_entity se;
 	bool throttled;                    /* from 6.18, e1fad12dcb66: the task itself, not its queue */

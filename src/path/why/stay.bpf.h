@@ -80,10 +80,10 @@ struct {
 	__type(value, struct why_cpu);
 } cpus SEC(".maps");
 
-/* An entry of `tasks` under construction. */
+/* Entries of `tasks` under construction, by what may interrupt what. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
+	__uint(max_entries, 3);
 	__type(key, u32);
 	__type(value, struct why_task);
 } fresh SEC(".maps");
@@ -145,16 +145,19 @@ static __always_inline struct why_task *task_find(u32 tid)
 /* ---- history ---- */
 
 /* The place of this CPU's next event; what it says goes between history_begin and history_end. */
-struct history_at { struct why_hist *h; struct why_hist_end *end; };
+struct history_at { struct why_hist *h; u32 number; };
 
 static __always_inline bool history_begin(struct history_at *at, u64 now)
 {
 	u32 cpu = bpf_get_smp_processor_id(), i;
+	struct why_hist_end *end;
 
-	at->end = bpf_map_lookup_elem(&history_ends, &cpu);
-	if (!at->end)
+	end = bpf_map_lookup_elem(&history_ends, &cpu);
+	if (!end)
 		return false;
-	i = cpu * (hist_mask + 1) + (at->end->seq & hist_mask);
+	i = cpu * (hist_mask + 1) + (end->seq & hist_mask);
+	at->number = ++end->seq; /* an interrupt may have an event of its own before this one is written */
+	barrier();
 	at->h = bpf_map_lookup_elem(&history, &i);
 	if (!at->h)
 		return false;
@@ -167,7 +170,13 @@ static __always_inline bool history_begin(struct history_at *at, u64 now)
 static __always_inline void history_end(struct history_at *at)
 {
 	barrier();
-	at->h->seq = ++at->end->seq;
+	at->h->seq = at->number;
+}
+
+/* What runs: 0 a task, 1 a softirq, 2 an interrupt. */
+static __always_inline u32 context_level(const struct cpu_irq *q)
+{
+	return q->irq_depth ? 2 : q->in_softirq ? 1 : 0;
 }
 
 /* ---- a task's clock ---- */
@@ -197,7 +206,7 @@ static __always_inline void clock_rest(void)
 static __always_inline u64 clock_cut(struct why_task *k, u64 now)
 {
 	struct cpu_irq *q = cpu_irq_get();
-	u64 d, irq = 0, softirq = 0;
+	u64 d, irq = 0, softirq = 0, last = k->last;
 
 	if (now < k->last) /* clocks of two CPUs may disagree by some nanoseconds */
 		now = k->last;
@@ -213,6 +222,8 @@ static __always_inline u64 clock_cut(struct why_task *k, u64 now)
 			softirq = d - irq;
 	}
 	d -= irq + softirq;
+	if (k->last != last) /* a switch came between: it has counted this */
+		return k->last;
 	k->s.part[WHY_ON_IRQ] += irq;
 	k->s.part[WHY_ON_SOFTIRQ] += softirq;
 	if (k->nr == WHY_NR_USER) {
@@ -247,6 +258,7 @@ static __always_inline void stay_begin(struct why_task *k, u64 now)
 	k->s.dev = 0;
 	k->s.by_tid = k->s.by_tgid = 0;
 	k->s.woken = k->s.run = 0;
+	k->early_context = 0;
 	k->state = WHY_RUNS;
 	clock_begin(k, now);
 }
@@ -254,11 +266,15 @@ static __always_inline void stay_begin(struct why_task *k, u64 now)
 /* A new entry: from `since` on nothing is missing. The caller says what it was doing. */
 static __always_inline struct why_task *task_new(u32 tid, u32 tgid, bool kthread, u64 since, u32 flags)
 {
-	u32 zero = 0;
-	struct why_task *k = bpf_map_lookup_elem(&fresh, &zero);
 	struct cpu_irq *q = cpu_irq_get();
+	struct why_task *k;
+	u32 level;
 
-	if (!k || !q)
+	if (!q)
+		return NULL;
+	level = context_level(q);
+	k = bpf_map_lookup_elem(&fresh, &level);
+	if (!k)
 		return NULL;
 	__builtin_memset(k, 0, sizeof(*k));
 	k->irq0 = q->irq_ns; /* of those before, nothing is known */
@@ -286,6 +302,13 @@ static __always_inline bool task_wanted(struct task_struct *t)
 	return filter_other(t);
 }
 
+/* One that is seen for the first time was there before the window. Not so where names or groups decide, which it may just
+ * have got, or where it may have been lost. */
+static __always_inline u64 first_since(u64 now)
+{
+	return filter.by_comm || filter.by_cgroup || lost[WHY_LOST_TASK] ? now : start;
+}
+
 /* It was there before the window: since its beginning, or since its CPU was seen to go to it. */
 static __always_inline struct why_task *task_running(struct task_struct *t, u64 since)
 {
@@ -297,14 +320,15 @@ static __always_inline struct why_task *task_running(struct task_struct *t, u64 
 	return k;
 }
 
-static __always_inline struct why_task *task_away(struct task_struct *t, u32 state)
+static __always_inline struct why_task *task_away(struct task_struct *t, u32 state, u64 now)
 {
-	struct why_task *k = task_new(t->pid, t->tgid, t->flags & PF_KTHREAD, start, WHY_F_BEFORE);
+	u64 since = first_since(now);
+	struct why_task *k = task_new(t->pid, t->tgid, t->flags & PF_KTHREAD, since, since == start ? WHY_F_BEFORE : 0);
 
 	if (k) {
 		k->state = state;
 		k->s.how = state == WHY_BLOCKED ? WHY_OFF_BLOCKED : WHY_OFF_PREEMPTED;
-		k->s.woken = state == WHY_BLOCKED ? 0 : start;
+		k->s.woken = state == WHY_BLOCKED ? 0 : since;
 		if (state == WHY_RUNNABLE && k->nr == WHY_NR_UNKNOWN) /* most are preempted there */
 			k->nr = WHY_NR_USER;
 	}

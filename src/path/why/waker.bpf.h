@@ -5,11 +5,6 @@
 
 struct waker { u32 context, vec, dev, write, tid, tgid; };
 
-static __always_inline u32 context_level(const struct cpu_irq *q)
-{
-	return q->irq_depth ? 2 : q->in_softirq ? 1 : 0;
-}
-
 enum { VEC_TIMER = 1, VEC_NET_TX = 2, VEC_NET_RX = 3, VEC_HRTIMER = 8 }; /* include/linux/interrupt.h */
 enum { DONE_NS = 100000 }; /* in task context nothing else says that the completion is over */
 
@@ -50,7 +45,7 @@ static __always_inline void helper_mark(struct why_cpu *c, u64 now)
 	u64 id = bpf_get_current_pid_tgid();
 	struct cpu_irq *q = cpu_irq_get();
 	struct why_task *k = NULL;
-	u32 tid = id;
+	u32 tid = id, own_tid = 0, own_tgid = 0;
 
 	if (!tid || tid != c->tid || !q)
 		return;
@@ -62,7 +57,7 @@ static __always_inline void helper_mark(struct why_cpu *c, u64 now)
 	if (!want_calls && filter_task(t)) /* one of those asked for, that has run since before the window */
 		k = task_new(tid, id >> 32, BPF_CORE_READ(t, flags) & PF_KTHREAD, c->since < start ? start : c->since,
 			     c->since < start ? WHY_F_BEFORE : 0);
-	else if ((id >> 32) != filter.self_tgid)
+	else if (!ids_own(&own_tid, &own_tgid) || own_tgid != filter.self_tgid)
 		k = task_new(tid, id >> 32, BPF_CORE_READ(t, flags) & PF_KTHREAD, now, WHY_F_HELPER);
 	if (!k)
 		return;
@@ -77,11 +72,13 @@ static __always_inline void helper_mark(struct why_cpu *c, u64 now)
 /* An interrupt or softirq begins: what the one before it was about is over. Always true. */
 static __always_inline bool context_begin(void)
 {
+	struct cpu_irq *q = cpu_irq_get();
 	struct why_cpu *c = cpu_get();
 
-	if (c) {
+	if (c && q) {
 		c->done_t = 0;
-		c->from_tid = 0;
+		if (!q->in_softirq) /* one that is interrupted goes on with its packet */
+			c->from_tid = 0;
 	}
 	return true;
 }
@@ -106,10 +103,15 @@ static __always_inline void packet_sent(u64 skb)
 	u32 i = slot_hash_pointer(skb) & (PACKETS - 1);
 	struct packet *p = bpf_map_lookup_elem(&packets, &i);
 	u64 id = bpf_get_current_pid_tgid();
+	struct cpu_irq *q = cpu_irq_get();
 	struct why_cpu *c = cpu_get();
 
-	if (!p || !c)
+	if (!p || !c || !q)
 		return;
+	if (context_level(q) && !c->from_tid) { /* forwarded, or sent by a timer: of no task */
+		p->skb = 0;
+		return;
+	}
 	p->skb = skb;
 	p->tid = c->from_tid ? c->from_tid : (u32)id;
 	p->tgid = c->from_tid ? c->from_tgid : id >> 32;

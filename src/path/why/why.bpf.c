@@ -21,7 +21,7 @@ static __always_inline u32 off_how(u64 *ctx, struct task_struct *prev)
 
 	if (state & TASK_DEAD)
 		return WHY_OFF_DEAD;
-	if (state && !preempted)
+	if (state && !preempted && task_dequeued(prev))
 		return WHY_OFF_BLOCKED;
 	return task_throttled(prev) ? WHY_OFF_THROTTLED : WHY_OFF_PREEMPTED;
 }
@@ -39,13 +39,19 @@ static __always_inline void history_switch(struct task_struct *prev, struct task
 	history_end(&at);
 }
 
+/* The call that it is in says something of the stretch only when it was most of it. */
+static __always_inline s32 stay_nr(const struct why_task *k)
+{
+	return k->nr < 0 || 2 * k->entered_cpu >= k->s.off - k->s.on ? k->nr : WHY_NR_USER;
+}
+
 static __always_inline void task_off(struct why_task *k, struct task_struct *prev, struct task_struct *next, u32 how,
 				     u64 now)
 {
 	now = clock_cut(k, now);
 	k->s.off = now;
 	k->s.how = how;
-	k->s.nr = k->nr;
+	k->s.nr = stay_nr(k);
 	k->s.cpu = bpf_get_smp_processor_id();
 	if (how == WHY_OFF_DEAD) {
 		u32 tid = prev->pid;
@@ -66,11 +72,66 @@ static __always_inline void task_off(struct why_task *k, struct task_struct *pre
 	bpf_probe_read_kernel(k->s.by_comm, sizeof(k->s.by_comm), next->comm);
 }
 
+/* A record that ends here, without a stay away: from now on the parts count anew. */
+static __always_inline void stay_cut(struct why_task *k, u64 now)
+{
+	now = clock_cut(k, now);
+	k->s.off = k->s.woken = k->s.run = now;
+	k->s.how = WHY_OFF_PREEMPTED;
+	k->s.nr = stay_nr(k);
+	bpf_get_current_comm(k->s.comm, sizeof(k->s.comm));
+	if (bpf_ringbuf_output(&ring, &k->s, sizeof(k->s), BPF_RB_NO_WAKEUP))
+		lose(WHY_LOST_RING);
+	stay_begin(k, now);
+}
+
+/* The running task has got another number: what was known of it goes on under that. */
+static __noinline int task_rename(struct why_cpu *c, u32 was, u32 tid, u64 now)
+{
+	struct why_task *k = task_find(was), *to;
+	u64 until, call_t;
+	u32 flags;
+	s32 nr;
+
+	if (!k || !c || c->tid != was || k->state != WHY_RUNS)
+		return 0;
+	flags = k->s.flags & WHY_F_HELPER;
+	until = k->until;
+	call_t = k->call_t;
+	nr = k->nr;
+	k->s.flags |= WHY_F_END;
+	stay_cut(k, now);
+	to = task_new(tid, k->s.tgid, false, now, flags);
+	bpf_map_delete_elem(&tasks, &was);
+	c->tid = tid;
+	c->traced = to != NULL;
+	if (!to)
+		return 0;
+	to->state = WHY_RUNS;
+	to->until = until;
+	to->call_t = call_t;
+	to->nr = nr;
+	return 0;
+}
+
+/* Only if it was of the same process: else a switch was hidden. */
+static __always_inline void rename_first(struct why_cpu *c, u32 tgid, u64 now)
+{
+	struct why_task *k = task_find(c->tid);
+
+	if (k && k->s.tgid == tgid)
+		task_rename(c, c->tid, tgid, now);
+}
+
 static __always_inline void switch_from(u64 *ctx, struct why_cpu *c, u32 how, u64 now)
 {
 	struct task_struct *prev = (void *)ctx[1], *next = (void *)ctx[2];
-	bool known = c->tid == (u32)prev->pid;
 	struct why_task *k = NULL;
+	bool known;
+
+	if (c->traced && c->tid != (u32)prev->pid && prev->pid == prev->tgid) /* it is about to execute a program */
+		rename_first(c, prev->tgid, now);
+	known = c->tid == (u32)prev->pid;
 
 	if (!known || c->traced)
 		k = task_find(prev->pid);
@@ -80,7 +141,7 @@ static __always_inline void switch_from(u64 *ctx, struct why_cpu *c, u32 how, u6
 		clock_begin(k, now);
 	}
 	if (!k && (!known || c->since < start) && task_wanted(prev)) {
-		k = task_running(prev, known ? c->since : now);
+		k = task_running(prev, known && c->since >= start ? c->since : known ? first_since(now) : now);
 		if (k && how != WHY_OFF_BLOCKED && k->nr == WHY_NR_UNKNOWN) /* it has entered no call since, nor left one */
 			k->nr = WHY_NR_USER;
 	}
@@ -101,8 +162,18 @@ static __always_inline void task_on(struct why_task *k, struct task_struct *next
 	}
 	if (now < k->s.off)
 		now = k->s.off;
-	if (k->state == WHY_BLOCKED || k->s.woken > now) /* nobody was seen to wake it */
+	if (k->state == WHY_BLOCKED && k->early_context) { /* the wake-up came first, and had to wait for the switch */
+		k->s.woken = k->s.off;
+		k->s.context = k->early_context;
+		k->s.vec = k->early_vec;
+		k->s.dev = k->early_dev;
+		k->s.write = k->early_write;
+		k->s.by_tid = k->early_tid;
+		k->s.by_tgid = k->early_tgid;
+		__builtin_memcpy(k->s.by_comm, k->early_comm, sizeof(k->s.by_comm));
+	} else if (k->state == WHY_BLOCKED || k->s.woken > now) { /* nobody was seen to wake it */
 		k->s.woken = now;
+	}
 	k->s.run = now;
 	k->s.cpu_run = bpf_get_smp_processor_id();
 	if (k->s.how == WHY_OFF_BLOCKED)
@@ -122,7 +193,7 @@ static __always_inline void switch_to(struct why_cpu *c, struct task_struct *nex
 	struct why_task *k = task_find(next->pid);
 
 	if (!k && task_wanted(next))
-		k = task_away(next, WHY_RUNNABLE);
+		k = task_away(next, WHY_RUNNABLE, now);
 	if (k)
 		task_on(k, next, now);
 	c->traced = k != NULL; /* one that is no longer traced is not found */
@@ -188,6 +259,7 @@ static __always_inline void kernel_exit(struct why_task *k, u64 now)
 		sum_add(k, k->nr, now - k->entered);
 	k->nr = WHY_NR_USER;
 	k->entered = 0;
+	k->early_context = 0;
 }
 
 static __always_inline struct why_task *current_find(struct why_cpu *c, u32 tid)
@@ -197,27 +269,15 @@ static __always_inline struct why_task *current_find(struct why_cpu *c, u32 tid)
 
 /* ---- a call that is asked for ---- */
 
-/* A record that ends here, without a stay away: from now on the parts count anew. */
-static __always_inline void stay_cut(struct why_task *k, u64 now)
-{
-	now = clock_cut(k, now);
-	k->s.off = k->s.woken = k->s.run = now;
-	k->s.how = WHY_OFF_PREEMPTED;
-	k->s.nr = k->nr;
-	bpf_get_current_comm(k->s.comm, sizeof(k->s.comm));
-	if (bpf_ringbuf_output(&ring, &k->s, sizeof(k->s), BPF_RB_NO_WAKEUP))
-		lose(WHY_LOST_RING);
-	stay_begin(k, now);
-}
-
 static __noinline int call_begin(u64 now, s32 nr)
 {
 	struct task_struct *t = (struct task_struct *)bpf_get_current_task();
 	u64 id = bpf_get_current_pid_tgid();
+	struct cpu_irq *q = cpu_irq_get();
 	struct why_cpu *c = cpu_get();
 	struct why_task *k;
 
-	if (!c || c->tid != (u32)id || !filter_task(t))
+	if (!c || !q || !(u32)id || c->tid != (u32)id || context_level(q) || !filter_task(t)) /* not of an interrupt */
 		return 0;
 	k = task_find(id);
 	if (k && k->call_t) { /* a function within itself */
@@ -246,10 +306,11 @@ static __noinline int call_end(u64 now, s64 ret)
 	struct why_cpu *c = cpu_get();
 	struct why_task *k = c ? current_find(c, id) : NULL;
 	struct why_call r = { .type = WHY_CALL };
+	struct cpu_irq *q = cpu_irq_get();
 	u32 tid = id;
 	bool helper;
 
-	if (!k || !k->call_t)
+	if (!k || !k->call_t || !q || context_level(q))
 		return 0;
 	if (k->depth) {
 		k->depth--;
@@ -274,6 +335,7 @@ static __noinline int call_end(u64 now, s64 ret)
 	} else {
 		bpf_map_delete_elem(&tasks, &tid);
 		c->traced = 0;
+		clock_rest();
 	}
 	if (now - r.t < want_slower)
 		return 0;
@@ -288,7 +350,7 @@ static __noinline int call_end(u64 now, s64 ret)
 static __noinline int task_adopt(s32 nr)
 {
 	struct task_struct *t = (struct task_struct *)bpf_get_current_task();
-	u64 id = bpf_get_current_pid_tgid();
+	u64 id = bpf_get_current_pid_tgid(), now = bpf_ktime_get_ns(), since;
 	struct why_cpu *c = cpu_get();
 	struct why_task *k;
 
@@ -297,7 +359,8 @@ static __noinline int task_adopt(s32 nr)
 	c->since = start; /* once is enough */
 	if (want_calls || !filter_task(t))
 		return 0;
-	k = task_new(id, id >> 32, false, start, WHY_F_BEFORE);
+	since = first_since(now);
+	k = task_new(id, id >> 32, false, since, since == start ? WHY_F_BEFORE : 0);
 	if (!k)
 		return 0;
 	k->state = WHY_RUNS;
@@ -316,16 +379,22 @@ int why_enter(u64 *ctx)
 
 	if (!ready || !c)
 		return 0;
+	c->done_t = 0; /* what it completed before has nothing to do with this call */
 	if (c->since < start)
 		task_adopt(WHY_NR_USER);
 	k = current_find(c, tid);
-	if (k && k->call_t && want_call >= 0) { /* the end of that call was hidden: nobody asked for what comes now */
+	if (!k && !(want_calls && nr == want_call))
+		return 0;
+	if (nr < 0 || nr >= WHY_SUM_FAULT || task_in_compat_syscall((struct task_struct *)bpf_get_current_task()))
+		nr = WHY_NR_UNKNOWN; /* a 32-bit program's numbers mean other calls */
+	if (k && k->call_t) { /* the end of that call was hidden: nobody asked for what comes now */
 		k->call_t = 0;
+		k->depth = 0;
 		k->s.flags |= WHY_F_HELPER;
 	}
 	if (k)
 		kernel_enter(k, nr, bpf_ktime_get_ns());
-	if (want_calls && nr == want_call)
+	if (want_calls && nr >= 0 && nr == want_call)
 		call_begin(bpf_ktime_get_ns(), nr);
 	return 0;
 }
@@ -344,7 +413,7 @@ int why_exit(u64 *ctx)
 	k = current_find(c, tid);
 	if (!k)
 		return 0;
-	if (want_calls && k->call_t && k->nr == want_call)
+	if (want_calls && k->call_t && want_call >= 0 && k->nr == want_call)
 		call_end(bpf_ktime_get_ns(), ctx[1]);
 	k = current_find(c, tid);
 	if (k)
@@ -424,6 +493,20 @@ static __always_inline void history_wake(const struct waker *w, u32 wakee, u32 h
 	history_end(&at);
 }
 
+/* Woken while it runs: it may be about to sleep, for the wake-up is told before the lock is waited for under which it does. */
+static __always_inline void early_wake(struct why_task *k, const struct waker *w)
+{
+	k->early_context = w->context;
+	k->early_vec = w->vec;
+	k->early_dev = w->dev;
+	k->early_write = w->write;
+	k->early_tid = w->tid;
+	k->early_tgid = w->tgid;
+	k->early_comm[0] = 0;
+	if (w->context == WHY_BY_TASK && w->tid == (u32)bpf_get_current_pid_tgid())
+		bpf_get_current_comm(k->early_comm, sizeof(k->early_comm));
+}
+
 SEC("tp_btf/sched_waking")
 int why_waking(u64 *ctx)
 {
@@ -438,8 +521,10 @@ int why_waking(u64 *ctx)
 	waker_find(&w, c, now);
 	history_wake(&w, t->pid, 0, now);
 	k = task_find(t->pid);
-	if (!k && !t->on_cpu && task_wanted(t))
-		k = task_away(t, WHY_BLOCKED);
+	if (!k && !task_on_cpu(t) && task_wanted(t))
+		k = task_away(t, WHY_BLOCKED, now);
+	if (k && k->state == WHY_RUNS)
+		early_wake(k, &w);
 	if (!k || k->state != WHY_BLOCKED) /* it had not gone to sleep yet, or was woken already */
 		return 0;
 	k->s.woken = now < k->s.off ? k->s.off : now;
@@ -566,24 +651,11 @@ SEC("tp_btf/sched_process_exec")
 int why_exec(u64 *ctx)
 {
 	struct task_struct *t = (void *)ctx[0];
-	u32 tid = t->pid, was = ctx[1];
 	u64 now = bpf_ktime_get_ns();
 	struct why_cpu *c = cpu_get();
-	struct why_task *k;
 
-	if (!ready || !c || tid == was)
-		return 0;
-	k = task_find(was);
-	if (!k)
-		return 0;
-	k->s.flags |= WHY_F_END;
-	stay_cut(k, now);
-	bpf_map_delete_elem(&tasks, &was);
-	c->tid = tid;
-	k = task_new(tid, t->tgid, false, now, 0);
-	c->traced = k != NULL;
-	if (k)
-		k->state = WHY_RUNS;
+	if (ready && c && t->pid != (int)ctx[1])
+		task_rename(c, ctx[1], t->pid, now);
 	return 0;
 }
 
@@ -606,10 +678,12 @@ int why_open(struct bpf_iter__task *ctx)
 		return 0;
 	k = task_find(t->pid);
 	if (!k && task_wanted(t)) {
-		if (t->on_cpu)
-			k = task_running(t, 0);
+		u64 now = bpf_ktime_get_ns();
+
+		if (task_on_cpu(t))
+			k = task_running(t, first_since(now));
 		else
-			k = task_away(t, task_state(t) ? WHY_BLOCKED : WHY_RUNNABLE);
+			k = task_away(t, task_state(t) ? WHY_BLOCKED : WHY_RUNNABLE, now);
 		if (k && k->state == WHY_RUNS && k->nr == WHY_NR_UNKNOWN)
 			k->nr = WHY_NR_USER; /* one that makes no call and never sleeps */
 	}

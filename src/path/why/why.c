@@ -10,7 +10,7 @@
 #include "path/why/why_source.h"
 
 /* A call is taken apart when so much time has passed since its end that the ones it waited for have said what they did. */
-enum { CALL_SETTLES = 200000000 };
+enum { CALL_SETTLES = 200000000, PRUNE_KEEPS = 1000000000 };
 
 static int on_record(void *self, const void *data, size_t size)
 {
@@ -66,6 +66,7 @@ static int why_open(void **self, const void *opts, struct probe *probe)
 	err = why_load(st, probe);
 	if (err)
 		goto fail;
+	why_store_ask(st->store, !st->pidns);
 	err = records_open(&st->records, why_map_fd(st, "ring"), on_record, st);
 	if (err)
 		goto fail;
@@ -92,7 +93,7 @@ static void why_start(void *self)
 /* Those of which enough is known; in the end all. */
 static int calls_settle(struct why_state *st, bool all)
 {
-	uint64_t now = clock_monotonic();
+	uint64_t now = clock_monotonic(), before = now - PRUNE_KEEPS;
 	size_t left = 0;
 	int err = 0;
 
@@ -102,9 +103,13 @@ static int calls_settle(struct why_state *st, bool all)
 		else
 			st->calls.v[left++] = st->calls.v[i];
 	}
+	for (size_t i = 0; i < left; i++) { /* what they did is still needed */
+		if (st->calls.v[i].t < before)
+			before = st->calls.v[i].t;
+	}
 	st->calls.n = left;
-	if (st->opts.call && !err && !left)
-		why_store_prune(st->store);
+	if (st->opts.call && !err)
+		why_store_prune(st->store, before);
 	return err;
 }
 
@@ -153,19 +158,21 @@ static int why_summary(void *self, struct summary *out, bool interval)
 
 static int why_losses(void *self, struct losses *out)
 {
-	static const char *const text[WHY_LOST_N + 1][2] = {
+	static const char *const text[WHY_LOST_N + 2][2] = {
 		[WHY_LOST_RING] = { "records", "ring buffer full: that time is unknown" },
 		[WHY_LOST_TASK] = { "threads", "more than the table holds" },
 		[WHY_LOST_SWITCH] = { "task switches", "not shown by the kernel; the thread's time until the next one is unknown" },
 		[WHY_LOST_STACK] = { "stacks", "more than the table holds" },
 		[WHY_LOST_N] = { "records", "more than are kept for the critical path" },
+		[WHY_LOST_N + 1] = { "records", "of more threads than are kept: their time is in no sum" },
 	};
 	struct why_state *st = self;
-	uint64_t lost[WHY_LOST_N + 1];
+	uint64_t lost[WHY_LOST_N + 2];
 
 	why_lost_read(st, lost);
 	lost[WHY_LOST_N] = st->forgotten;
-	losses_fill(out, st->lost, text, lost, WHY_LOST_N + 1, st->malformed, why_object(st));
+	lost[WHY_LOST_N + 1] = st->threads_lost;
+	losses_fill(out, st->lost, text, lost, WHY_LOST_N + 2, st->malformed, why_object(st));
 	return 0;
 }
 

@@ -14,7 +14,9 @@
  * meanwhile. For the first time there is the history: a ring of each CPU with its last switches and wake-ups, which user
  * space reads only where a wait of a traced task points to.
  *
- * Not visible: where the end of a page fault cannot be hooked (fentry), its time on the CPU counts as user time.
+ * Not visible: where the end of a page fault cannot be hooked (fentry), its time on the CPU counts as user time. So does
+ * what is done for a task after its call, on the way back to user mode (the last close of a file), and what it costs to
+ * trace a call before and after the programs look at the clock. Interrupts without a tracepoint (of Hyper-V).
  */
 #ifndef SPOOR_PATH_WHY_WHY_H
 #define SPOOR_PATH_WHY_WHY_H
@@ -31,8 +33,10 @@ enum why_how { WHY_OFF_BLOCKED, WHY_OFF_PREEMPTED, WHY_OFF_THROTTLED, WHY_OFF_NE
 
 /* Who ended a wait. */
 enum why_context {
-	WHY_BY_NONE,               /* nobody yet, or not seen */
-	WHY_BY_TASK, WHY_BY_TIMER, WHY_BY_DEVICE, WHY_BY_NETWORK, WHY_BY_IRQ, WHY_BY_SOFTIRQ, WHY_BY_N
+	WHY_BY_NONE,               /* not seen */
+	WHY_BY_TASK, WHY_BY_TIMER, WHY_BY_DEVICE, WHY_BY_NETWORK, WHY_BY_IRQ, WHY_BY_SOFTIRQ,
+	WHY_BY_NOBODY,             /* not over when the window ended; no record has it */
+	WHY_BY_N
 };
 
 /* Instead of a system call's number. */
@@ -44,7 +48,7 @@ enum {
 	WHY_F_HELPER = 1 << 0,     /* traced because it woke somebody */
 	WHY_F_BEFORE = 1 << 1,     /* `on` is the beginning of the window: what it did before is not known */
 	WHY_F_FIRST  = 1 << 2,     /* the first record of this thread, or after a gap: nothing is missing before it */
-	WHY_F_END    = 1 << 3,     /* the last one: dead, or no longer traced; woken and run are 0 */
+	WHY_F_END    = 1 << 3,     /* the last one: dead (woken and run are 0), or no longer traced from `run` on */
 };
 
 /* on <= off <= woken <= run; sum(part) == off - on. Was the task preempted, woken == off: [woken, run) is the run queue.
@@ -58,7 +62,7 @@ struct why_stay {
 	__u64 site;                /* of a wait */
 	__u64 lock;                /* of the kernel, that it waited for; 0: none or not told */
 	__u32 lock_flags, owner_tid, owner_tgid;
-	__s32 nr;                  /* system call in which it left, or WHY_NR_* */
+	__s32 nr;                  /* system call in which it was most of [on, off) and left, or WHY_NR_* */
 	__u32 by_tid, by_tgid;     /* who woke it; or, of a preemption, who got the CPU */
 	__u32 dev;                 /* WHY_BY_DEVICE, kernel encoding; WHY_BY_IRQ: number */
 	__u8 how, context, vec, write;
@@ -68,7 +72,8 @@ struct why_stay {
 
 /* A call of --call or --func that took long enough. */
 struct why_call {
-	__u32 type, nr;            /* nr: of the system call; of a function 0 */
+	__u32 type;
+	__s32 nr;                  /* of the system call; of a function WHY_NR_UNKNOWN */
 	__u32 tid, tgid;
 	char comm[16];
 	__u64 t, end;
@@ -86,7 +91,9 @@ struct why_task {
 	__u32 state;               /* enum why_task_state */
 	__s32 nr;
 	__u32 depth;               /* of --func in itself */
-	__u32 pad;
+	__u32 early_context;       /* woken while it was about to sleep: by whom (enum why_context), 0: not */
+	__u32 early_vec, early_dev, early_write, early_tid, early_tgid;
+	char early_comm[16];
 };
 enum why_task_state { WHY_RUNS = 1, WHY_BLOCKED, WHY_RUNNABLE };
 

@@ -47,7 +47,7 @@ void why_ender_name(struct why_state *st, uint8_t context, uint8_t vec, uint8_t 
 		    struct ender *by)
 {
 	static const char *const kinds[WHY_BY_N] = {
-		[WHY_BY_NONE] = "", [WHY_BY_TASK] = "task", [WHY_BY_TIMER] = "timer", [WHY_BY_DEVICE] = "device",
+		[WHY_BY_NONE] = "unknown", [WHY_BY_NOBODY] = "", [WHY_BY_TASK] = "task", [WHY_BY_TIMER] = "timer", [WHY_BY_DEVICE] = "device",
 		[WHY_BY_NETWORK] = "network", [WHY_BY_IRQ] = "irq", [WHY_BY_SOFTIRQ] = "softirq",
 	};
 	char text[96];

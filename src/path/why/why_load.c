@@ -170,6 +170,7 @@ static int set_wanted(struct why_state *st, struct probe *probe)
 {
 	struct why_bpf__rodata *ro = st->skel->rodata;
 
+	ro->has_task_btf = probe_can(probe, PROBE_TASK_STORAGE); /* came in the same release */
 	ro->has_prev_state = probe_tracepoint_args(probe, "sched_switch") >= 4;
 	ro->want_calls = st->opts.call != NULL;
 	ro->want_call = st->opts.call ? st->opts.call_nr : -1;
@@ -195,6 +196,7 @@ int why_load(struct why_state *st, struct probe *probe)
 	err = hooks_choose(hooks, HOOKS, wanted, st->skel->obj, probe, use, &st->unseen);
 	if (!err)
 		err = task_filter_set(&st->skel->rodata->filter, &st->opts.tasks, probe);
+	st->pidns = st->skel->rodata->filter.pidns_ino;
 	if (!err)
 		err = set_wanted(st, probe);
 	if (err)

@@ -38,10 +38,11 @@ struct why_state {
 	struct why_result *result;
 	uint64_t start, end;              /* of the window; end 0: not yet over */
 	VEC(struct why_call) calls;       /* not delivered yet */
-	struct lost lost[WHY_LOST_N + 1 + LOSSES_MORE];
+	struct lost lost[WHY_LOST_N + 2 + LOSSES_MORE];
 	uint64_t malformed, forgotten;    /* forgotten: stays that found no room */
+	uint64_t threads_lost;            /* records of threads that found none */
 	uint64_t records_seen;
-	uint32_t self;                    /* the command's thread, or 0 */
+	bool pidns;                       /* the kernel's numbers are not those of /proc here */
 };
 
 enum { WHY_HIST_ENTRIES = 1 << 16, WHY_HIST_BYTES = 64 << 20 };

@@ -97,8 +97,11 @@ static int by_ns(const void *a, const void *b)
 static int top_keep(struct why_state *st, const struct slow_call *call)
 {
 	struct why_result *r = st->result;
-	struct slow new = { *call, malloc(call->path.n * sizeof(*new.node) + 1) };
+	struct slow new = { *call, NULL };
 
+	if (r->top.n == st->opts.top && call->ns <= r->top.v[r->top.n - 1].call.ns) /* the last is the shortest */
+		return 0;
+	new.node = malloc(call->path.n * sizeof(*new.node) + 1);
 	if (!new.node)
 		return -ENOMEM;
 	if (call->path.n)
@@ -108,10 +111,11 @@ static int top_keep(struct why_state *st, const struct slow_call *call)
 		free(new.node);
 		return -ENOMEM;
 	}
-	if (r->top.n <= st->opts.top)
+	if (r->top.n < st->opts.top)
 		return 0;
 	qsort(r->top.v, r->top.n, sizeof(*r->top.v), by_ns);
-	free(r->top.v[--r->top.n].node);
+	if (r->top.n > st->opts.top)
+		free(r->top.v[--r->top.n].node);
 	return 0;
 }
 
@@ -167,7 +171,7 @@ int why_call_deliver(struct why_state *st, const struct why_call *c)
 
 static bool same_ender(const struct ender *a, const struct ender *b)
 {
-	return !strcmp(a->kind, b->kind) && !strcmp(a->name, b->name);
+	return !strcmp(a->kind, b->kind) && !strcmp(a->name, b->name) && a->tid == b->tid;
 }
 
 static int wait_order(const void *a, const void *b)
@@ -192,7 +196,9 @@ static int wait_names(const void *a, const void *b)
 
 	if (!d)
 		d = strcmp(x->by.kind, y->by.kind);
-	return d ? d : strcmp(x->by.name, y->by.name);
+	if (!d)
+		d = strcmp(x->by.name, y->by.name);
+	return d ? d : (x->by.tid > y->by.tid) - (x->by.tid < y->by.tid);
 }
 
 /* What differs only in the stack becomes one. Returns how many are left, the largest first. */
@@ -412,21 +418,23 @@ static void pointers_set(struct why_result *r, unsigned int nwaits, unsigned int
 
 /* ---- the critical path ---- */
 
-/* The command's first thread; else who was on the CPU the longest. */
+/* The command's first thread, whose number may be another in a PID namespace; else who was on the CPU the longest. */
 static const struct thread *path_thread(const struct why_state *st)
 {
-	const struct thread *most = NULL, *t;
+	const struct thread *most = NULL, *first = NULL, *t;
 
 	for (size_t i = 0; i < why_store_count(st->store); i++) {
 		t = why_store_at(st->store, i);
 		if (!t->seen || t->helper)
 			continue;
-		if (st->opts.command && t->tid == st->opts.tasks.pids[0])
+		if (st->opts.command && !st->pidns && t->tid == st->opts.tasks.pids[0])
 			return t;
+		if (!first || t->first < first->first)
+			first = t;
 		if (!most || on_cpu(t->part) > on_cpu(most->part))
 			most = t;
 	}
-	return most;
+	return st->opts.command ? first : most;
 }
 
 static void path_set(struct crit *c, const struct thread *t, const crit_nodes_t *nodes, uint64_t cut)

@@ -6,7 +6,7 @@
 
 #include "path/why/why_store.h"
 
-enum { THREADS_MOST = 1 << 16, STRINGS_MOST = 1 << 16, STAYS_MOST = 1 << 19, STAYS_FEW = 4096, BUCKETS = 1 << 14 };
+enum { THREADS_MOST = 1 << 18, STRINGS_MOST = 1 << 18, PAST_MOST = 1 << 19, STAYS_MOST = 1 << 19, STAYS_FEW = 4096, BUCKETS = 1 << 14 };
 
 struct string { struct string *next; char text[]; };
 struct named { struct named *next; uint32_t tid, tgid; const char *comm; };
@@ -17,7 +17,8 @@ struct why_store {
 	VEC(struct thread *) by_tid[BUCKETS];
 	struct string *strings[BUCKETS];
 	struct named *named[BUCKETS];
-	size_t nstrings, nnamed, nstays;
+	size_t nstrings, nnamed, nstays, npast;
+	bool no_proc;
 };
 
 struct why_store *why_store_new(void)
@@ -172,6 +173,11 @@ void why_store_name(struct why_store *s, uint32_t tid, uint32_t tgid, const char
 		p->comm = why_store_string(s, comm);
 }
 
+void why_store_ask(struct why_store *s, bool proc)
+{
+	s->no_proc = !proc;
+}
+
 /* A task that nobody named: it woke one that was not traced. */
 static void named_ask(struct why_store *s, uint32_t tid)
 {
@@ -179,7 +185,7 @@ static void named_ask(struct why_store *s, uint32_t tid)
 	FILE *f;
 
 	snprintf(path, sizeof(path), "/proc/%u/comm", tid);
-	f = fopen(path, "re");
+	f = s->no_proc ? NULL : fopen(path, "re");
 	if (f) {
 		if (!fgets(comm, sizeof(comm), f))
 			comm[0] = '\0';
@@ -219,23 +225,6 @@ int why_store_stay(struct why_store *s, struct thread *t, const struct stay *sta
 		return -ENOMEM;
 	s->nstays++;
 	return 0;
-}
-
-void why_store_prune(struct why_store *s)
-{
-	if (s->nstays < STAYS_MOST / 2)
-		return;
-	for (size_t i = 0; i < s->threads.n; i++) {
-		struct thread *t = s->threads.v[i];
-		size_t less = t->stays.n / 2;
-
-		if (!less)
-			continue;
-		t->stays.n -= less;
-		s->nstays -= less;
-		memmove(t->stays.v, t->stays.v + less, t->stays.n * sizeof(*t->stays.v));
-		t->past.n = 0;
-	}
 }
 
 /* ---- pieces ---- */
@@ -385,4 +374,40 @@ int why_store_segs(void *ctx, uint32_t tid, uint64_t from, uint64_t to, why_segs
 	if (t && t->open && t->stays.n && at >= t->last)
 		return piece_add(&(struct cut){ at, to, out }, &running, at, to, kernel);
 	return gap_pieces(t, at, to, out);
+}
+
+/* ---- forgetting ---- */
+
+bool why_store_past_room(const struct why_store *s)
+{
+	return s->npast < PAST_MOST;
+}
+
+void why_store_past_count(struct why_store *s, size_t n)
+{
+	s->npast += n;
+}
+
+static void thread_prune(struct why_store *s, struct thread *t, uint64_t before)
+{
+	size_t stays = stay_index(t, before), past = past_index(t, before);
+
+	if (stays) {
+		t->stays.n -= stays;
+		s->nstays -= stays;
+		memmove(t->stays.v, t->stays.v + stays, t->stays.n * sizeof(*t->stays.v));
+	}
+	if (past) {
+		t->past.n -= past;
+		s->npast -= past < s->npast ? past : s->npast;
+		memmove(t->past.v, t->past.v + past, t->past.n * sizeof(*t->past.v));
+	}
+}
+
+void why_store_prune(struct why_store *s, uint64_t before)
+{
+	if (s->nstays < STAYS_MOST / 2 && s->npast < PAST_MOST / 2)
+		return;
+	for (size_t i = 0; i < s->threads.n; i++)
+		thread_prune(s, s->threads.v[i], before);
 }

@@ -54,14 +54,19 @@ struct thread *why_store_thread(struct why_store *s, uint32_t tid, uint64_t t);
 size_t why_store_count(const struct why_store *s);
 struct thread *why_store_at(const struct why_store *s, size_t i); /* in order of appearance */
 
+/* Whether /proc names tasks by the numbers that the records have: not in a PID namespace. */
+void why_store_ask(struct why_store *s, bool proc);
 /* The name of a task that is not a thread of the store. */
 void why_store_name(struct why_store *s, uint32_t tid, uint32_t tgid, const char *comm);
 void why_store_named(struct why_store *s, uint32_t tid, uint32_t *tgid, const char **comm); /* "" when not known */
 
 /* 0, -ENOMEM, or -ENOSPC: too many are kept (a time from which the caller counts the rest as unknown). */
 int why_store_stay(struct why_store *s, struct thread *t, const struct stay *stay);
-/* When many are kept, forgets the older half. */
-void why_store_prune(struct why_store *s);
+/* When many are kept, forgets what ended before `before`. */
+void why_store_prune(struct why_store *s, uint64_t before);
+/* Pieces from the history: whether there is room for more, and how many were added. */
+bool why_store_past_room(const struct why_store *s);
+void why_store_past_count(struct why_store *s, size_t n);
 
 /* As struct why_view wants it. ctx: the store. */
 int why_store_segs(void *ctx, uint32_t tid, uint64_t from, uint64_t to, why_segs_t *out);

@@ -10,23 +10,17 @@
 /* Shorter than this the history is not asked who had the CPU: it takes as long. */
 enum { RUNQ_SHORT = 10000 };
 
-/* A table that is full has one entry for the rest: nobody, nowhere. */
 static struct why_tally *tally(struct why_state *st, struct why_tab *tab, const struct why_key *key, uint64_t ns)
 {
-	static const struct why_key rest = { .comm = "" };
 	struct why_tally *t = why_tab_get(tab, key);
 
 	if (!t) {
-		t = tab->all.n ? why_tab_get(tab, &rest) : NULL;
-		if (!t && tab->all.n)
-			t = &tab->all.v[0];
 		st->forgotten++;
+		return NULL;
 	}
-	if (t) {
-		t->count++;
-		t->ns += ns;
-		t->max0 = ns > t->max0 ? ns : t->max0;
-	}
+	t->count++;
+	t->ns += ns;
+	t->max0 = ns > t->max0 ? ns : t->max0;
 	return t;
 }
 
@@ -42,8 +36,9 @@ static void runq_tally(struct why_state *st, struct thread *t, uint32_t tid, uin
 	} else if (tid) {
 		why_store_named(st->store, tid, &tgid, &key.comm);
 		key.context = WHY_BY_TASK;
+		key.tid = tid;
 	} else {
-		key.context = WHY_BY_N; /* nobody: the CPU was idle */
+		key.context = WHY_BY_NOBODY; /* the CPU was idle */
 	}
 	for (int i = 0; i < 2 && t; i++) {
 		struct why_tally *a = tally(st, tabs[i], &key, ns);
@@ -93,8 +88,10 @@ static void wait_take(struct why_state *st, struct thread *t, const struct why_s
 
 	if (!ns)
 		return;
-	if (r->context == WHY_BY_TASK)
+	if (r->context == WHY_BY_TASK) {
 		why_store_named(st->store, r->by_tid, &tgid, &key.comm);
+		key.tid = r->by_tid;
+	}
 	for (int i = 0; i < 2; i++) {
 		struct why_tally *a = tally(st, tabs[i], &key, ns);
 
@@ -122,7 +119,7 @@ static int past_take(struct why_state *st, uint32_t tid, uint64_t from, uint64_t
 
 	if (!t || (t->ended && t->last <= from)) /* the number may have gone to another */
 		t = why_store_thread(st->store, tid, from);
-	if (!t || depth > PAST_DEPTH || t->past.n > PAST_MOST)
+	if (!t || depth > PAST_DEPTH || t->past.n > PAST_MOST || !why_store_past_room(st->store))
 		return 0;
 	if (!t->seen) {
 		t->helper = true;
@@ -143,6 +140,7 @@ static int past_take(struct why_state *st, uint32_t tid, uint64_t from, uint64_t
 		return 0;
 	first = t->past.n;
 	err = why_history_segs(&st->history, tid, from, to, &t->past);
+	why_store_past_count(st->store, t->past.n - first);
 	for (size_t i = first; i < t->past.n && !err; i++) {
 		struct why_seg p = t->past.v[i];
 
@@ -229,7 +227,7 @@ int why_take(struct why_state *st, const struct why_stay *record)
 	int err = 0;
 
 	if (!t) {
-		st->forgotten++;
+		st->threads_lost++;
 		return 0;
 	}
 	if (!t->seen) { /* until now it was only known by name, or from the history */
@@ -277,8 +275,10 @@ static void open_close(const struct why_state *st, const struct why_task *k, str
 	}
 	if (end < r->off)
 		end = r->off;
-	if (k->state == WHY_BLOCKED || r->woken < r->off)
+	if (k->state == WHY_BLOCKED || r->woken < r->off) {
 		r->woken = end;
+		r->context = WHY_BY_NOBODY;
+	}
 	r->run = r->woken > end ? r->woken : end;
 }
 

@@ -8,12 +8,12 @@
 
 #include "base/vec.h"
 
-/* What is summed up apart. comm: one of why_store_string(), compared by address; of run queue only context and comm. */
+/* What is summed up apart. comm: one of why_store_string(), compared by address; of run queue only context, comm and tid. */
 struct why_key {
 	uint64_t site;
 	const char *comm;
-	uint32_t dev;
-	uint8_t context, vec, write, pad;
+	uint32_t dev, tid;
+	uint8_t context, vec, write;
 };
 
 struct why_tally {
@@ -31,9 +31,10 @@ struct why_tab {
 	uint32_t size;
 };
 
-enum { WHY_TAB_MOST = 8192 };
+enum { WHY_TAB_MOST = 8192, WHY_TAB_TIDS = 4096 /* when so many are there, tasks of one name are one from then on */ };
 
-/* The entry of that key, a new one with sums of 0 when there is none. NULL: no memory, or too many. Valid until the next call. */
+/* The entry of that key, a new one with sums of 0 when there is none; when there are too many, that of all others: of
+ * nobody, nowhere. NULL: no memory. Valid until the next call. */
 struct why_tally *why_tab_get(struct why_tab *t, const struct why_key *key);
 /* Into sum what there is in all; or, interval, since the last such call. False: nothing. */
 bool why_tally_get(struct why_tally *t, bool interval, struct why_tally *sum);
