@@ -66,6 +66,8 @@ scenario_mutex() {
 	traced mutex_sleep -- "$b" mutex sleep && kept_waiting mutex_sleep waiter futex holder
 }
 
+scenario_renamed() { traced renamed -- "$b" renamed && kept_waiting renamed waiter futex renamed; }
+
 # Each waits for all before it in the queue; on the path there is always the one who has the mutex.
 scenario_convoy() {
 	traced convoy -- "$b" convoy || return
@@ -161,44 +163,47 @@ scenario_limited() {
 
 # ---- the kernel's part: slow devices (in VMs) ----
 
-# The data, the journal's blocks, its commit record: 20 ms each, one after the other.
+# The data, the journal's blocks, its commit record: 60 ms each, one after the other.
 slow_ext4() { # NAME
 	local nb
-	nb=$(mk_null_blk nb0 0 64 0) && mkfs_on ext4 "$nb" && dm=$(mk_dm_delay slow "$nb" 0 20) &&
+	nb=$(mk_null_blk nb0 0 64 0) && mkfs_on ext4 "$nb" && dm=$(mk_dm_delay slow "$nb" 0 60) &&
 		mount_on ext4 "$dm" /tmp/mnt "$(quiet_mount ext4)" || { fail "$1" "no file system"; return 1; }
 }
 
 scenario_fsync() {
 	local dm
-	in_vm fsync && slow_ext4 fsync && traced fsync -- "$b" fsync /tmp/mnt/file 10 || return
+	in_vm fsync && slow_ext4 fsync && traced fsync -- "$b" fsync /tmp/mnt/file 6 || return
 	verify fsync <<-E
 		who, ns, n = t.threads("writer"), sum(t.out["fsync"]), len(t.out["fsync"])
 		dev, journal = is_wait(None, "device", "$(disk_name "$dm") write"), is_wait("journal commit", "task", "jbd2/*")
-		note(why_holds(t), same(n, 10, "fsyncs"))
-		note(at_least(waited(who, "journal commit", kind="task", by="jbd2/*"), n * 40e6, "journal commit by jbd2", who))
-		note(at_least(waited(who, "page under write-back"), n * 20e6, "page under write-back", who))
+		note(why_holds(t), same(n, 6, "fsyncs"))
+		note(at_least(waited(who, "journal commit", kind="task", by="jbd2/*"), n * 120e6, "journal commit by jbd2", who))
+		note(at_least(waited(who, "page under write-back"), n * 60e6, "page under write-back", who))
 		note(at_least(waited(who, "journal commit", "page under write-back"), waited(who), "of all its waits", who))
-		note(on_path(t, n * 40e6, "jbd2's writes", journal, dev))
+		# nobody followed jbd2 before the first: of what it waited for then the history does not know all
+		note(on_path(t, n * 120e6, "jbd2's waits", journal, is_wait(None, None)))
+		note(on_path(t, (n - 1) * 120e6, "of it for the device", journal, dev))
 		# the data's pages wait for the device, or for a kworker that converts new blocks when the device has written them
-		note(in_path(t, below(t.why["path"]["tree"], dev), n * 60e6, "the device"), f"fsyncs {ms(ns)}")
+		note(in_path(t, below(t.why["path"]["tree"], dev), (n - 1) * 180e6, "the device"), f"fsyncs {ms(ns)}")
 	E
 }
 
 # The same, each of them.
 scenario_fsync_calls() {
 	local dm
-	in_vm fsync_calls && slow_ext4 fsync_calls && traced fsync_calls --call fsync --slower 20ms -- "$b" fsync /tmp/mnt/file 10 || return
+	in_vm fsync_calls && slow_ext4 fsync_calls && traced fsync_calls --call fsync --slower 20ms -- "$b" fsync /tmp/mnt/file 6 || return
 	verify fsync_calls <<-E
 		dev, journal = is_wait(None, "device", "$(disk_name "$dm") write"), is_wait("journal commit", "task", "jbd2/*")
 		calls, truth = sorted(t.calls, key=lambda c: c["t"]), t.out["fsync"]
-		note(why_holds(t), same(len(calls), 10, "slow calls"), same((t.why["call"], t.why["calls"], t.why["slow"]), ("fsync", 10, 10), "of all"))
-		for c, ns in zip(calls, truth):
+		note(why_holds(t), same(len(calls), 6, "slow calls"), same((t.why["call"], t.why["calls"], t.why["slow"]), ("fsync", 6, 6), "of all"))
+		# the first as above
+		for i, (c, ns) in enumerate(zip(calls, truth)):
 		    same((c["call"], c["comm"], c["ret"]), ("fsync", "writer", 0), "call")
 		    close(c["wall"], ns, "wall of a call", 0.95, 1.001)
-		    at_least(along(c["tree"], journal, dev), 40e6, f"jbd2's writes in {drawn({'nodes': c['path']})}")
-		    at_least(below(c["tree"], dev), 60e6, f"the device in {drawn({'nodes': c['path']})}")
+		    at_least(along(c["tree"], journal, dev if i else is_wait(None, None)), 120e6, f"jbd2's writes in {drawn({'nodes': c['path']})}")
+		    at_least(below(c["tree"], dev if i else is_wait(None, None)), 180e6, f"the device in {drawn({'nodes': c['path']})}")
 		note(close(sum(c["wall"] for c in calls), sum(truth), "wall", 0.95, 1.001))
-		note(on_path(t, 10 * 40e6, "jbd2's writes", journal, dev))
+		note(on_path(t, 5 * 120e6, "jbd2's writes", journal, dev))
 	E
 }
 
@@ -337,7 +342,7 @@ scenario_random() {
 	done
 }
 
-scenarios=(pipeline mutex convoy wait4 unix tcp stopped inversion epoll hog rthog limited fsync fsync_calls fault flush swapin
+scenarios=(pipeline mutex renamed convoy wait4 unix tcp stopped inversion epoll hog rthog limited fsync fsync_calls fault flush swapin
 	reclaim reclaim_high pid random)
 after=end_all
 

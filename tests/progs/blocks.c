@@ -195,6 +195,13 @@ static void name_me(const char *name)
 	prctl(PR_SET_NAME, name);
 }
 
+/* And sleeps a little, so that the new name has been seen before anybody waits (but for mode renamed). */
+static void enter(const char *name)
+{
+	name_me(name);
+	poll(NULL, 0, 1);
+}
+
 static pid_t start(const char *name, void (*body)(void *arg), void *arg)
 {
 	pid_t pid = fork();
@@ -202,7 +209,7 @@ static pid_t start(const char *name, void (*body)(void *arg), void *arg)
 	check(pid >= 0, "fork");
 	if (pid)
 		return pid;
-	name_me(name);
+	enter(name);
 	body(arg);
 	_exit(0);
 }
@@ -311,7 +318,7 @@ static void say_held(void)
 static void *hold(void *arg)
 {
 	(void)arg;
-	name_me("holder");
+	enter("holder");
 	for (int i = 0; i < TURNS; i++) {
 		pthread_mutex_lock(&mutex);
 		sem_post(&has_it);
@@ -342,6 +349,35 @@ static void mode_mutex(char **argv)
 		pthread_mutex_unlock(&mutex);
 		sem_post(&was_let);
 	}
+	pthread_join(t, NULL);
+}
+
+/* ---- renamed: who has the mutex gave itself a name just now, as threads of a pool do ---- */
+
+static void *hold_renamed(void *arg)
+{
+	(void)arg;
+	pthread_mutex_lock(&mutex);
+	name_me("renamed");
+	sem_post(&has_it);
+	work(100 * MS, 0);
+	say_held();
+	pthread_mutex_unlock(&mutex);
+	return NULL;
+}
+
+static void mode_renamed(char **argv)
+{
+	pthread_t t;
+
+	(void)argv;
+	name_me("waiter");
+	sem_init(&has_it, 0, 0);
+	t = start_thread(hold_renamed, NULL);
+	sem_wait(&has_it);
+	__atomic_store_n(&asked, now(), __ATOMIC_RELEASE);
+	pthread_mutex_lock(&mutex);
+	pthread_mutex_unlock(&mutex);
 	pthread_join(t, NULL);
 }
 
@@ -594,7 +630,7 @@ static void stopper(void *arg)
 	uint64_t t;
 
 	(void)arg;
-	nap(20 * MS);
+	nap(80 * MS); /* until the boss waits, too */
 	kill(pid, SIGSTOP);
 	check(waitpid(pid, NULL, WUNTRACED) == pid, "waitpid");
 	t = now();
@@ -613,6 +649,7 @@ static void mode_stopped(char **argv)
 	name_me("boss");
 	check(!pipe(done), "pipe");
 	pid = start("stopper", stopper, NULL);
+	nap(30 * MS); /* until who is to be stopped is there */
 	take(done[0]);
 	reap(pid);
 }
@@ -624,7 +661,7 @@ static sem_t middle_may;
 static void *low(void *arg)
 {
 	(void)arg;
-	name_me("low");
+	enter("low");
 	go(1);
 	for (int i = 0; i < 3; i++) {
 		pthread_mutex_lock(&mutex);
@@ -642,7 +679,7 @@ static void *low(void *arg)
 static void *between(void *arg)
 {
 	(void)arg;
-	name_me("middle");
+	enter("middle");
 	go(1);
 	realtime(10);
 	for (int i = 0; i < 3; i++) {
@@ -1105,6 +1142,7 @@ static void mode_random(char **argv)
 static const struct { const char *name; int nargs; const char *args; void (*play)(char **argv); } modes[] = {
 	{ "pipeline", 0, "", mode_pipeline },
 	{ "mutex", 1, "burn|sleep", mode_mutex },
+	{ "renamed", 0, "", mode_renamed },
 	{ "convoy", 0, "", mode_convoy },
 	{ "wait4", 0, "", mode_wait4 },
 	{ "unix", 0, "", mode_unix },
