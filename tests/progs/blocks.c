@@ -262,7 +262,7 @@ static void take(int fd)
 
 /* ---- pipeline: source | middle | sink, of which only the middle one takes its time ---- */
 
-enum { ITEMS = 8 };
+enum { ITEMS = 5 };
 static int pipes[2][2];
 
 static void source(void *arg)
@@ -278,7 +278,7 @@ static void middle(void *arg)
 	(void)arg;
 	for (int i = 0; i < ITEMS; i++) {
 		take(pipes[0][0]);
-		work(20 * MS, 20 * MS);
+		work(40 * MS, 40 * MS);
 		put(pipes[1][1]);
 	}
 }
