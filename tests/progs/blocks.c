@@ -352,17 +352,14 @@ static void mode_mutex(char **argv)
 	pthread_join(t, NULL);
 }
 
-/* ---- renamed: who has the mutex gave itself a name just now, as threads of a pool do ---- */
+/* ---- renamed: who is waited for gave itself a name just now, as threads of a pool do ---- */
 
-static void *hold_renamed(void *arg)
+static void *renamed(void *arg)
 {
 	(void)arg;
-	pthread_mutex_lock(&mutex);
 	name_me("renamed");
-	sem_post(&has_it);
 	work(100 * MS, 0);
-	say_held();
-	pthread_mutex_unlock(&mutex);
+	sem_post(&has_it);
 	return NULL;
 }
 
@@ -373,11 +370,8 @@ static void mode_renamed(char **argv)
 	(void)argv;
 	name_me("waiter");
 	sem_init(&has_it, 0, 0);
-	t = start_thread(hold_renamed, NULL);
+	t = start_thread(renamed, NULL);
 	sem_wait(&has_it);
-	__atomic_store_n(&asked, now(), __ATOMIC_RELEASE);
-	pthread_mutex_lock(&mutex);
-	pthread_mutex_unlock(&mutex);
 	pthread_join(t, NULL);
 }
 
