@@ -313,7 +313,7 @@ static __always_inline u64 first_since(u64 now)
 static __always_inline struct why_task *task_running(struct task_struct *t, u64 since)
 {
 	struct why_task *k = task_new(t->pid, t->tgid, t->flags & PF_KTHREAD, since < start ? start : since,
-				      since < start ? WHY_F_BEFORE : 0);
+				      since <= start ? WHY_F_BEFORE : 0);
 
 	if (k)
 		k->state = WHY_RUNS;

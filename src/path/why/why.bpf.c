@@ -218,7 +218,7 @@ int why_switch(u64 *ctx)
 	if (c->traced)
 		clock_rest();
 	c->tid = next->pid;
-	c->since = now;
+	c->since = ready ? now : 0; /* before the window, though perhaps only just */
 	c->done_t = 0;
 	c->from_tid = 0;
 	c->traced = 0;

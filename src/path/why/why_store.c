@@ -158,7 +158,10 @@ static struct named *named_find(const struct why_store *s, uint32_t tid)
 void why_store_name(struct why_store *s, uint32_t tid, uint32_t tgid, const char *comm)
 {
 	struct named *p = named_find(s, tid);
+	struct thread *t = why_store_find(s, tid);
 
+	if (t && !t->ended && strcmp(t->comm, comm)) /* it may have got it since its last record */
+		t->comm = why_store_string(s, comm);
 	if (!p) {
 		p = s->nnamed < STRINGS_MOST ? calloc(1, sizeof(*p)) : NULL;
 		if (!p)
