@@ -126,6 +126,17 @@ trace_end() {
 	ran1 "$1.ran1"
 }
 
+# A control group of a fifth of a CPU, whose directory is $group; the caller removes it. Fails where there is no controller.
+limited_group() {
+	if [ -e /sys/fs/cgroup/cpu/cpu.cfs_quota_us ]; then
+		group=/sys/fs/cgroup/cpu/spoor-${tracer%% *}-$$
+		mkdir "$group" && echo 100000 >"$group/cpu.cfs_period_us" && echo 20000 >"$group/cpu.cfs_quota_us"
+	else
+		group=/sys/fs/cgroup/spoor-${tracer%% *}-$$
+		mkdir "$group" && echo "20000 100000" >"$group/cpu.max"
+	fi 2>/dev/null
+}
+
 # readahead_of NAME DEV FILE: reads FILE, of 8 MiB on DEV and not in the page cache, from beginning to end.
 readahead_of() {
 	trace_begin "$1" || return

@@ -279,6 +279,25 @@ case_io_error() {
 	dev=$before
 }
 
+# reader_gone LABEL COMMAND HOW...: the reader goes away, and spoor ends soon and without complaint
+reader_gone() {
+	local label=$1 command=$2 how t0 load
+	shift 2
+	while :; do dd if="$dev" of=/dev/null bs=4k count=100 iflag=direct 2>/dev/null; done &
+	load=$!
+	started+=("$load")
+	for how; do
+		t0=$SECONDS
+		# shellcheck disable=SC2086 # words
+		timeout -s KILL $((30 * slow)) bash -c '"$1" ${@:2} 2>"$TMP_ERR" | head -n 1 >/dev/null; exit ${PIPESTATUS[0]}' sh \
+			"$spoor" $command -D 60 $how --slower 1us
+		rc=$?
+		result "$label| head -1 with ${how:-(summary)}" "status $rc after $((SECONDS - t0)) s" test $rc = 0 -a $((SECONDS - t0)) -lt $((15 + 5 * slow))
+		result "$label| head -1 with ${how:-(summary)}" "no complaint" test ! -s "$tmp/err"
+	done
+	kill $load; wait $load 2>/dev/null
+}
+
 case_output() {
 	local hows=("" --each --json)
 	[ $slow = 1 ] || hows=(--each)
@@ -293,19 +312,7 @@ case_output() {
 	timeout -s KILL $((20 * slow)) "$spoor" io -D 0.5 -o /dev/full >"$tmp/out" 2>"$tmp/err"
 	rc=$?
 	result "-o /dev/full" "status $rc: $(head -n 1 "$tmp/err")" test $rc = 1 -a -s "$tmp/err"
-	# the reader goes away: soon, and without complaint
-	while :; do dd if="$dev" of=/dev/null bs=4k count=100 iflag=direct 2>/dev/null; done &
-	local load=$!
-	started+=("$load")
-	for how in --each --json "-i 0.2s"; do
-		local t0=$SECONDS
-		timeout -s KILL $((30 * slow)) bash -c '"$1" io -D 60 ${@:2} 2>"$TMP_ERR" | head -n 1 >/dev/null; exit ${PIPESTATUS[0]}' sh \
-			"$spoor" $how --slower 1us
-		rc=$?
-		result "| head -1 with $how" "status $rc after $((SECONDS - t0)) s" test $rc = 0 -a $((SECONDS - t0)) -lt $((15 + 5 * slow))
-		result "| head -1 with $how" "no complaint" test ! -s "$tmp/err"
-	done
-	kill $load; wait $load 2>/dev/null
+	reader_gone "" io --each --json "-i 0.2s"
 }
 
 # Programs, maps and links of the process, by id: others may be tracing at the same time.
@@ -491,7 +498,7 @@ case_why_command_status() {
 }
 
 case_why_output() {
-	local how t0
+	local how
 	for how in "" --json; do
 		timeout -s KILL $((20 * slow)) "$spoor" why $how -- sleep 0.2 >/dev/full 2>"$tmp/err"
 		rc=$?
@@ -500,18 +507,7 @@ case_why_output() {
 		rc=$?
 		result "why: stdout is closed $how" "status $rc: $(head -n 1 "$tmp/err")" test $rc = 1 -a -s "$tmp/err"
 	done
-	while :; do dd if="$dev" of=/dev/null bs=4k count=100 iflag=direct 2>/dev/null; done &
-	local load=$!
-	started+=("$load")
-	for how in "" --json; do
-		t0=$SECONDS
-		timeout -s KILL $((30 * slow)) bash -c '"$1" why --call read -D 60 ${@:2} 2>"$TMP_ERR" | head -n 1 >/dev/null; exit ${PIPESTATUS[0]}' sh \
-			"$spoor" $how --slower 1us
-		rc=$?
-		result "why: | head -1 $how" "status $rc after $((SECONDS - t0)) s" test $rc = 0 -a $((SECONDS - t0)) -lt $((15 + 5 * slow))
-		result "why: | head -1 $how" "no complaint" test ! -s "$tmp/err"
-	done
-	kill $load; wait $load 2>/dev/null
+	reader_gone "why: " "why --call read" "" --json
 }
 
 case_why_process_killed() {

@@ -88,13 +88,7 @@ scenario_realtime() {
 
 # Limited to a fifth of a CPU: it waits though the CPU is idle.
 scenario_cpu_max() {
-	if [ -e /sys/fs/cgroup/cpu/cpu.cfs_quota_us ]; then
-		group=/sys/fs/cgroup/cpu/spoor-sched-$$
-		mkdir "$group" && echo 100000 >"$group/cpu.cfs_period_us" && echo 20000 >"$group/cpu.cfs_quota_us"
-	else
-		group=/sys/fs/cgroup/spoor-sched-$$
-		mkdir "$group" && echo "20000 100000" >"$group/cpu.max"
-	fi 2>/dev/null || { skip cpu_max "no controller cpu"; return; }
+	limited_group || { skip cpu_max "no controller cpu"; return; }
 	trace cpu_max --slower 20ms -c "$group" -- sh -c "echo \$\$ >$group/cgroup.procs; '$w' limited 1 1500 spin '$T/cpu_max.limited'; :"
 	verify cpu_max <<-E
 		found = t.tasks("limited")

@@ -143,13 +143,7 @@ scenario_rthog() { may_be_realtime rthog && traced rthog -- "$b" rthog && behind
 
 # A fifth of a CPU, though it is idle.
 scenario_limited() {
-	if [ -e /sys/fs/cgroup/cpu/cpu.cfs_quota_us ]; then
-		group=/sys/fs/cgroup/cpu/spoor-why-$$
-		mkdir "$group" && echo 100000 >"$group/cpu.cfs_period_us" && echo 20000 >"$group/cpu.cfs_quota_us"
-	else
-		group=/sys/fs/cgroup/spoor-why-$$
-		mkdir "$group" && echo "20000 100000" >"$group/cpu.max"
-	fi 2>/dev/null || { skip limited "no controller cpu"; return; }
+	limited_group || { skip limited "no controller cpu"; return; }
 	traced limited -- sh -c "echo \$\$ >$group/cgroup.procs; exec '$b' limited 1200" || return
 	verify limited <<-'E'
 		who, ns = t.threads("limited"), t.out["off"]
