@@ -34,15 +34,10 @@ static int io_run(struct io_cmdline *c, uint64_t t0)
 		.session = { .source = &io_source, .source_opts = &o, .duration = c->duration, .interval = c->interval,
 			     .quiet = c->quiet, .t0 = t0 },
 	};
-	uint32_t pid;
 
 	if (io_resolve(c, &o) || run_begin(&run, c->command))
 		return 1;
-	if (c->command) {
-		pid = (uint32_t)run.child.pid;
-		o.tasks.pids = &pid;
-		o.tasks.npids = 1;
-	}
+	run_follow(&run, &o.tasks);
 	run.session.out[0].sink = c->json ? &sink_json : c->each ? &sink_line : &sink_tree;
 	run.session.out[1].sink = c->json ? NULL : &sink_table;
 	return run_end(&run);

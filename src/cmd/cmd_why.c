@@ -19,18 +19,13 @@ static int why_run(struct why_cmdline *c, uint64_t t0)
 			     .quiet = c->quiet, .t0 = t0 },
 	};
 	char message[CMD_MESSAGE];
-	uint32_t pid;
 	int err = why_cmdline_resolve(c, &o, message);
 
 	if (err)
 		log_error("%s", message[0] ? message : strerror(-err));
 	if (err || run_begin(&run, c->command))
 		return 1;
-	if (c->command) {
-		pid = (uint32_t)run.child.pid;
-		o.tasks.pids = &pid;
-		o.tasks.npids = 1;
-	}
+	run_follow(&run, &o.tasks);
 	run.session.out[0].sink = c->json ? &sink_json : &sink_tree;
 	run.session.out[1].sink = c->json ? NULL : &sink_table;
 	return run_end(&run);

@@ -231,6 +231,15 @@ int run_begin(struct run *run, char **command)
 	return err;
 }
 
+void run_follow(struct run *run, struct task_opts *tasks)
+{
+	if (!run->child.pid)
+		return;
+	run->child.followed = (uint32_t)run->child.pid;
+	tasks->pids = &run->child.followed;
+	tasks->npids = 1;
+}
+
 int run_end(struct run *run)
 {
 	return child_finish(&run->child, run_with_probe(run));

@@ -6,9 +6,11 @@
 #include <sys/types.h>
 
 #include "model/session.h"
+#include "model/task_filter.h"
 
 struct child {
 	pid_t pid;                /* 0: none */
+	uint32_t followed;        /* the same */
 	int go;                   /* write end; closing it without a byte makes the child give up */
 	bool reaped;
 	int status;
@@ -24,6 +26,8 @@ struct run {
 
 /* Catches signals and starts the child, which waits. command: NULL: none. 0 or -errno, logged. */
 int run_begin(struct run *run, char **command);
+/* After it: the child, if there is one, is whose events are traced. tasks: of the source's options. */
+void run_follow(struct run *run, struct task_opts *tasks);
 /* Runs the session. The exit status. */
 int run_end(struct run *run);
 
