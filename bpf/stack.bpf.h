@@ -69,8 +69,7 @@ static __always_inline u64 stack_site_here(void *ctx)
 
 #ifdef STACK_PRINTS
 
-/* Where return addresses point to. text_len 0: not known, there are no stacks of sleeping tasks. */
-const volatile u64 text_start, text_len, module_start, module_len;
+const volatile struct stack_text text; /* not known: there are no stacks of sleeping tasks */
 
 /* Fingerprint of a sleeping task's stack -> its site. CPUs write without a lock: `check` tells a pair that belongs
  * together. */
@@ -85,7 +84,7 @@ struct {
 
 static __always_inline bool is_text(u64 word)
 {
-	return word - text_start < text_len || word - module_start < module_len;
+	return word - text.start < text.len || word - text.module_start < text.module_len;
 }
 
 /* Names the place where a task sleeps by what lies on top of its stack: return addresses in the first words, the
@@ -114,7 +113,7 @@ static __always_inline u64 stack_site_sleeping(struct task_struct *t, u64 salt)
 	u32 i;
 	long n;
 
-	if (!sc || !text_len)
+	if (!sc || !text.len)
 		return 0;
 	print = stack_print(t, salt, sc);
 	i = print >> 40 & (PRINTS - 1);

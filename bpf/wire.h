@@ -40,4 +40,7 @@ struct task_filter {
 	__u32 pad;
 };
 
+/* Where return addresses point to: the kernel's text and the modules. len 0: not known. */
+struct stack_text { __u64 start, len, module_start, module_len; };
+
 #endif

@@ -5,7 +5,9 @@
 #include <sched.h>
 
 #include "base/log.h"
+#include "kernel/symbols.h"
 #include "model/hooks.h"
+#include "wire.h"
 
 int unseen_add(unseen_t *unseen, const char *what, const char *why)
 {
@@ -195,6 +197,16 @@ void cost_fill(struct cost *out, const struct bpf_object *obj, uint64_t ops, con
 	out->ops = ops;
 	out->nunseen = unseen->n;
 	out->unseen = unseen->v;
+}
+
+void stack_text_set(struct stack_text *text, unseen_t *unseen)
+{
+	struct ksym_text k;
+
+	if (ksym_text_find(&k))
+		*text = (struct stack_text){ k.start, k.len, k.module_start, k.module_len };
+	else
+		unseen_add(unseen, "stacks and reasons of waits", "kernel addresses are hidden (kernel.kptr_restrict)");
 }
 
 /* From the second half of /proc/loadavg's "running/all". */

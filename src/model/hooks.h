@@ -69,6 +69,10 @@ void losses_fill(struct losses *out, struct lost *v, const char *const text[][2]
 /* The part of the cost that a source knows. */
 void cost_fill(struct cost *out, const struct bpf_object *obj, uint64_t ops, const unseen_t *unseen);
 
+/* For stacks of sleeping tasks (bpf/stack.bpf.h); where the kernel hides its addresses there are none, which is noted. */
+struct stack_text;
+void stack_text_set(struct stack_text *text, unseen_t *unseen);
+
 unsigned int threads_count(void); /* on this machine */
 /* What a CPU is doing is known from its first switch on: a visit of each causes one. Where spoor may not go, it stays
  * unknown until then. */

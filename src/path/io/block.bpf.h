@@ -599,7 +599,7 @@ static __always_inline void disk_send(u32 kind, const struct request_info *r, u6
 	if (r->t_queue > r->t_submit)
 		it->rq.at[IOS_THROTTLED] = r->t_queue;
 	item_complete(it, r, now, error);
-	if (bpf_ringbuf_output(&ring, o, sizeof(*o) - sizeof(o->item) + sizeof(o->item[0]), ring_flags()))
+	if (!ring_send(o, sizeof(*o) - sizeof(o->item) + sizeof(o->item[0])))
 		lose(LOSS_RING);
 }
 

@@ -14,7 +14,6 @@ typedef uint64_t u64;
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "kernel/symbols.h"
 #include "path/io/io_priv.h"
 #include "src/path/io/io.skel.h"
 #include "src/path/io/io_cast.skel.h"
@@ -138,22 +137,6 @@ static void set_forms(struct io_state *st, struct probe *p)
 		ro->uring_complete_form = 2; /* COMPLETE_CTX_REQ_CQE */
 }
 
-/* Without the addresses of the kernel waits have no stacks. */
-static void set_text(struct io_state *st)
-{
-	struct io_bpf__rodata *ro = st->skel->rodata;
-	struct ksym_text text;
-
-	if (!ksym_text_find(&text)) {
-		unseen_add(&st->unseen, "stacks and reasons of waits", "kernel addresses are hidden (kernel.kptr_restrict)");
-		return;
-	}
-	ro->text_start = text.start;
-	ro->text_len = text.len;
-	ro->module_start = text.module_start;
-	ro->module_len = text.module_len;
-}
-
 static void set_wanted(struct io_state *st)
 {
 	struct io_bpf__rodata *ro = st->skel->rodata;
@@ -264,7 +247,7 @@ int io_load(struct io_state *st, struct probe *probe)
 	fields_check(st, probe);
 	set_wanted(st);
 	if (!st->opts.block_only)
-		set_text(st);
+		stack_text_set(&st->skel->rodata->text, &st->unseen);
 	err = task_filter_set(&st->skel->rodata->filter, &st->opts.tasks, probe);
 	if (err)
 		return err;

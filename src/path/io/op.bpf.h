@@ -201,12 +201,6 @@ __noinline u64 path_send(u64 dentry, u64 ino)
 	return key;
 }
 
-/* The reader polls; it is woken early only when the ring fills, so that a record costs no wake-up. */
-static __always_inline u64 ring_flags(void)
-{
-	return bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) >= ring_wake ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
-}
-
 /* Sends the record of slot `index`. The clock is stopped, everything else is in the slot. */
 static __always_inline void op_send(struct io_slot *s, u32 index, u64 wall, s64 ret, u64 inflight, u64 unreaped)
 {
@@ -246,7 +240,7 @@ static __always_inline void op_send(struct io_slot *s, u32 index, u64 wall, s64 
 	else
 		bpf_get_current_comm(r->comm, sizeof(r->comm));
 	r->path = path_send(s->dentry, s->ino);
-	if (bpf_ringbuf_output(&ring, r, sizeof(*r) - sizeof(r->item) + n * sizeof(r->item[0]), ring_flags()))
+	if (!ring_send(r, sizeof(*r) - sizeof(r->item) + n * sizeof(r->item[0])))
 		lose(LOSS_RING);
 }
 

@@ -9,6 +9,7 @@
 #include "task.bpf.h"
 #include "filter.bpf.h"
 #include "hist.bpf.h"
+#include "ring.bpf.h"
 #include "path/io/io.h"
 
 const volatile bool want_records;        /* --slower, --each, --top, --errors, --json */
@@ -25,7 +26,6 @@ const volatile u64 kinds_want;           /* bits of enum io_kind; 0: all */
 const volatile u32 page_shift = 12;
 const volatile u64 want_slower;          /* ns; 0: all */
 const volatile u32 sync_mask = 0xff, async_mask = 0xff, bio_mask = 0xff, request_mask = 0xff; /* entries - 1 */
-const volatile u32 ring_wake = 1 << 16;  /* bytes in the ring that wake the reader; it polls besides */
 
 u32 ready;                               /* set when everything is attached */
 u64 ready_at;                            /* then */
@@ -202,11 +202,6 @@ struct {
 	__type(key, u64);
 	__type(value, u8);
 } paths_sent SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 1 << 12);
-} ring SEC(".maps");
 
 struct scratch {
 	struct io_rec_path path;

@@ -7,6 +7,7 @@
 #include "filter.bpf.h"
 #include "hist.bpf.h"
 #include "irq.bpf.h"
+#include "ring.bpf.h"
 #include "path/sched/sched.h"
 
 char LICENSE[] SEC("license") = "GPL";
@@ -17,16 +18,10 @@ const volatile u64 epoch;                /* when the clocks of the CPUs began */
 const volatile u32 set_mask = 0xff;      /* sets of slots - 1 */
 const volatile u32 row_mask = 0xff;      /* rows, without row 0, - 1 */
 const volatile s32 row_subsys = -1;      /* of the hierarchy whose cgroups are shown; -1: v2 */
-const volatile u32 ring_wake = 1 << 16;
 
 u32 ready;                               /* delays count; the clocks run from the beginning */
 u64 top_min;                             /* --top: raised to the smallest of the largest */
 u64 lost[SCHED_LOST_N];                  /* added to without fetch: 5.10 has no atomic fetch */
-
-struct {
-	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 4096);
-} ring SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -426,8 +421,7 @@ static __always_inline void delay_send(struct task_struct *t, const struct task_
 	bpf_probe_read_kernel(rec->comm, sizeof(rec->comm), t->comm);
 	__builtin_memcpy(rec->by_comm, s->by_comm, sizeof(rec->by_comm));
 	rec_add_stretches(s->cpu, s->stretch, s->t, s->t + ns);
-	if (bpf_ringbuf_output(&ring, rec, sizeof(*rec), bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) >= ring_wake ?
-			       BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP))
+	if (!ring_send(rec, sizeof(*rec)))
 		lose(SCHED_LOST_RING);
 }
 

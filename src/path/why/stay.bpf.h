@@ -9,7 +9,6 @@ const volatile u64 want_slower;          /* ns */
 const volatile u8 func_args;             /* of --func: parameters, behind which the program finds what it returns */
 const volatile u32 hist_mask = 0xff;     /* entries of a CPU's history - 1 */
 const volatile u64 helper_ns = 5000000000;
-const volatile u32 ring_wake = 1 << 16;
 
 u32 ready;
 u64 start;                               /* of the window; set before `ready` */
@@ -26,11 +25,7 @@ static __always_inline void lose(u32 what)
 #define STACK_PRINTS
 #include "stack.bpf.h"
 #include "owner.bpf.h"
-
-struct {
-	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 4096);
-} ring SEC(".maps");
+#include "ring.bpf.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -238,13 +233,15 @@ static __always_inline u64 clock_cut(struct why_task *k, u64 now)
 
 /* ---- tasks ---- */
 
-static __always_inline void stay_send(struct why_task *k, struct task_struct *t)
+static __always_inline void stay_send(struct why_task *k)
 {
-	u64 flags = bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) >= ring_wake ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
-
-	bpf_probe_read_kernel(k->s.comm, sizeof(k->s.comm), t->comm);
-	if (bpf_ringbuf_output(&ring, &k->s, sizeof(k->s), flags))
+	if (!ring_send(&k->s, sizeof(k->s)))
 		lose(WHY_LOST_RING);
+}
+
+static __always_inline void stay_name(struct why_task *k, struct task_struct *t)
+{
+	bpf_probe_read_kernel(k->s.comm, sizeof(k->s.comm), t->comm);
 }
 
 /* The next stay begins. */
@@ -252,18 +249,19 @@ static __always_inline void stay_begin(struct why_task *k, u64 now)
 {
 	__builtin_memset(k->s.part, 0, sizeof(k->s.part));
 	k->s.on = now;
-	k->s.flags &= ~(WHY_F_BEFORE | WHY_F_FIRST);
+	k->s.flags &= ~WHY_F_BEFORE;
 	k->s.site = 0;
 	k->s.context = k->s.vec = k->s.write = 0;
 	k->s.dev = 0;
 	k->s.by_tid = k->s.by_tgid = 0;
 	k->s.woken = k->s.run = 0;
-	k->early_context = 0;
+	k->early.context = WHY_BY_NONE;
 	k->state = WHY_RUNS;
 	clock_begin(k, now);
 }
 
-/* A new entry: from `since` on nothing is missing. The caller says what it was doing. */
+/* A new entry: from `since` on, but not from before the window, nothing is missing. It runs, unless the caller says that
+ * it does something else. */
 static __always_inline struct why_task *task_new(u32 tid, u32 tgid, bool kthread, u64 since, u32 flags)
 {
 	struct cpu_irq *q = cpu_irq_get();
@@ -282,8 +280,13 @@ static __always_inline struct why_task *task_new(u32 tid, u32 tgid, bool kthread
 	k->s.type = WHY_STAY;
 	k->s.tid = tid;
 	k->s.tgid = tgid;
-	k->s.flags = flags | WHY_F_FIRST;
+	k->s.flags = flags;
+	if (since <= start) {
+		k->s.flags |= WHY_F_BEFORE;
+		since = start;
+	}
 	k->s.on = k->s.off = since;
+	k->state = WHY_RUNS;
 	k->last = since;
 	k->nr = kthread ? WHY_NR_KERNEL : WHY_NR_UNKNOWN;
 	mark_set(&thread_marks, tid);
@@ -309,21 +312,21 @@ static __always_inline u64 first_since(u64 now)
 	return filter.by_comm || filter.by_cgroup || lost[WHY_LOST_TASK] ? now : start;
 }
 
-/* It was there before the window: since its beginning, or since its CPU was seen to go to it. */
-static __always_inline struct why_task *task_running(struct task_struct *t, u64 since)
+/* Since when whoever runs on the CPU has done so, for all that is known. */
+static __always_inline u64 running_since(const struct why_cpu *c, u64 now)
 {
-	struct why_task *k = task_new(t->pid, t->tgid, t->flags & PF_KTHREAD, since < start ? start : since,
-				      since <= start ? WHY_F_BEFORE : 0);
+	return c->since < start ? first_since(now) : c->since;
+}
 
-	if (k)
-		k->state = WHY_RUNS;
-	return k;
+static __always_inline struct why_task *task_of(struct task_struct *t, u64 since)
+{
+	return task_new(t->pid, t->tgid, t->flags & PF_KTHREAD, since, 0);
 }
 
 static __always_inline struct why_task *task_away(struct task_struct *t, u32 state, u64 now)
 {
 	u64 since = first_since(now);
-	struct why_task *k = task_new(t->pid, t->tgid, t->flags & PF_KTHREAD, since, since == start ? WHY_F_BEFORE : 0);
+	struct why_task *k = task_of(t, since);
 
 	if (k) {
 		k->state = state;
@@ -348,9 +351,8 @@ static __noinline int task_gap(u32 tid, u64 now)
 		k->s.off = k->last;
 	k->s.woken = k->s.run = 0;
 	k->s.how = WHY_OFF_GAP;
-	if (bpf_ringbuf_output(&ring, &k->s, sizeof(k->s), BPF_RB_NO_WAKEUP))
-		lose(WHY_LOST_RING);
-	k->s.flags = (k->s.flags & WHY_F_HELPER) | WHY_F_FIRST;
+	stay_send(k);
+	k->s.flags &= WHY_F_HELPER;
 	__builtin_memset(k->s.part, 0, sizeof(k->s.part));
 	k->s.on = k->s.off = k->last = now;
 	return 0;

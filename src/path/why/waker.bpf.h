@@ -3,12 +3,10 @@
 #ifndef SPOOR_WHY_WAKER_BPF_H
 #define SPOOR_WHY_WAKER_BPF_H
 
-struct waker { u32 context, vec, dev, write, tid, tgid; };
-
 enum { VEC_TIMER = 1, VEC_NET_TX = 2, VEC_NET_RX = 3, VEC_HRTIMER = 8 }; /* include/linux/interrupt.h */
 enum { DONE_NS = 100000 }; /* in task context nothing else says that the completion is over */
 
-static __always_inline void waker_find(struct waker *w, const struct why_cpu *c, u64 now)
+static __always_inline void waker_find(struct why_waker *w, const struct why_cpu *c, u64 now)
 {
 	struct cpu_irq *q = cpu_irq_get();
 	u64 id = bpf_get_current_pid_tgid();
@@ -38,33 +36,61 @@ static __always_inline void waker_find(struct waker *w, const struct why_cpu *c,
 	}
 }
 
+/* Is it the running task, and not one that sent a packet before? Then it has a name. */
+static __always_inline bool waker_runs(const struct why_waker *w)
+{
+	return w->context == WHY_BY_TASK && w->tid == (u32)bpf_get_current_pid_tgid();
+}
+
+static __always_inline void waker_name(struct why_waker *w)
+{
+	if (waker_runs(w))
+		bpf_get_current_comm(w->comm, sizeof(w->comm));
+}
+
+/* The wait of the stay is over. */
+static __always_inline void stay_woken(struct why_task *k, const struct why_waker *w, u64 now)
+{
+	k->s.woken = now < k->s.off ? k->s.off : now;
+	k->s.context = w->context;
+	k->s.vec = w->vec;
+	k->s.dev = w->dev;
+	k->s.write = w->write;
+	k->s.by_tid = w->tid;
+	k->s.by_tgid = w->tgid;
+	__builtin_memcpy(k->s.by_comm, w->comm, sizeof(k->s.by_comm));
+	k->state = WHY_RUNNABLE;
+}
+
+/* The running task's entry, for one that was asked for or, flags, a helper. */
+static __always_inline struct why_task *running_new(struct why_cpu *c, struct task_struct *t, u64 since, u32 flags)
+{
+	u64 id = bpf_get_current_pid_tgid();
+	struct why_task *k = task_new(id, id >> 32, BPF_CORE_READ(t, flags) & PF_KTHREAD, since, flags);
+
+	c->traced = k != NULL;
+	return k;
+}
+
 /* The running task woke one that is traced: it is traced too, for a while. */
 static __always_inline void helper_mark(struct why_cpu *c, u64 now)
 {
 	struct task_struct *t = (struct task_struct *)bpf_get_current_task();
-	u64 id = bpf_get_current_pid_tgid();
+	u32 tid = bpf_get_current_pid_tgid(), own_tid = 0, own_tgid = 0;
 	struct cpu_irq *q = cpu_irq_get();
-	struct why_task *k = NULL;
-	u32 tid = id, own_tid = 0, own_tgid = 0;
+	struct why_task *k;
 
 	if (!tid || tid != c->tid || !q)
 		return;
 	k = task_find(tid);
-	if (k) {
-		k->until = now + helper_ns;
-		return;
-	}
-	if (!want_calls && filter_task(t)) /* one of those asked for, that has run since before the window */
-		k = task_new(tid, id >> 32, BPF_CORE_READ(t, flags) & PF_KTHREAD, c->since < start ? start : c->since,
-			     c->since < start ? WHY_F_BEFORE : 0);
-	else if (!ids_own(&own_tid, &own_tgid) || own_tgid != filter.self_tgid)
-		k = task_new(tid, id >> 32, BPF_CORE_READ(t, flags) & PF_KTHREAD, now, WHY_F_HELPER);
+	if (!k && !want_calls && filter_task(t)) /* one of those asked for, that has run since before the window */
+		k = running_new(c, t, running_since(c, now), 0);
+	else if (!k && (!ids_own(&own_tid, &own_tgid) || own_tgid != filter.self_tgid))
+		k = running_new(c, t, now, WHY_F_HELPER);
 	if (!k)
 		return;
-	k->state = WHY_RUNS;
 	k->until = now + helper_ns;
 	q->active = 1;
-	c->traced = 1;
 }
 
 /* ---- what an interrupt or a worker is about ---- */

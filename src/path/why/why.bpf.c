@@ -42,7 +42,7 @@ static __always_inline void history_switch(struct task_struct *prev, struct task
 /* The call that it is in says something of the stretch only when it was most of it. */
 static __always_inline s32 stay_nr(const struct why_task *k)
 {
-	return k->nr < 0 || 2 * k->entered_cpu >= k->s.off - k->s.on ? k->nr : WHY_NR_USER;
+	return 2 * k->entered_cpu >= k->s.off - k->s.on ? k->nr : WHY_NR_USER;
 }
 
 static __always_inline void task_off(struct why_task *k, struct task_struct *prev, struct task_struct *next, u32 how,
@@ -57,7 +57,8 @@ static __always_inline void task_off(struct why_task *k, struct task_struct *pre
 		u32 tid = prev->pid;
 
 		k->s.flags |= WHY_F_END;
-		stay_send(k, prev);
+		stay_name(k, prev);
+		stay_send(k);
 		bpf_map_delete_elem(&tasks, &tid);
 		return;
 	}
@@ -80,8 +81,7 @@ static __always_inline void stay_cut(struct why_task *k, u64 now)
 	k->s.how = WHY_OFF_PREEMPTED;
 	k->s.nr = stay_nr(k);
 	bpf_get_current_comm(k->s.comm, sizeof(k->s.comm));
-	if (bpf_ringbuf_output(&ring, &k->s, sizeof(k->s), BPF_RB_NO_WAKEUP))
-		lose(WHY_LOST_RING);
+	stay_send(k);
 	stay_begin(k, now);
 }
 
@@ -107,7 +107,6 @@ static __noinline int task_rename(struct why_cpu *c, u32 was, u32 tid, u64 now)
 	c->traced = to != NULL;
 	if (!to)
 		return 0;
-	to->state = WHY_RUNS;
 	to->until = until;
 	to->call_t = call_t;
 	to->nr = nr;
@@ -132,7 +131,6 @@ static __always_inline void switch_from(u64 *ctx, struct why_cpu *c, u32 how, u6
 	if (c->traced && c->tid != (u32)prev->pid && prev->pid == prev->tgid) /* it is about to execute a program */
 		rename_first(c, prev->tgid, now);
 	known = c->tid == (u32)prev->pid;
-
 	if (!known || c->traced)
 		k = task_find(prev->pid);
 	if (k && (!known || k->state != WHY_RUNS)) { /* how long it had run is not known */
@@ -141,7 +139,7 @@ static __always_inline void switch_from(u64 *ctx, struct why_cpu *c, u32 how, u6
 		clock_begin(k, now);
 	}
 	if (!k && (!known || c->since < start) && task_wanted(prev)) {
-		k = task_running(prev, known && c->since >= start ? c->since : known ? first_since(now) : now);
+		k = task_of(prev, known ? running_since(c, now) : now);
 		if (k && how != WHY_OFF_BLOCKED && k->nr == WHY_NR_UNKNOWN) /* it has entered no call since, nor left one */
 			k->nr = WHY_NR_USER;
 	}
@@ -157,34 +155,26 @@ static __always_inline void task_on(struct why_task *k, struct task_struct *next
 	if (k->state == WHY_RUNS) {
 		task_gap(tid, now);
 		stay_begin(k, now);
-		k->s.flags |= WHY_F_FIRST;
 		return;
 	}
 	if (now < k->s.off)
 		now = k->s.off;
-	if (k->state == WHY_BLOCKED && k->early_context) { /* the wake-up came first, and had to wait for the switch */
-		k->s.woken = k->s.off;
-		k->s.context = k->early_context;
-		k->s.vec = k->early_vec;
-		k->s.dev = k->early_dev;
-		k->s.write = k->early_write;
-		k->s.by_tid = k->early_tid;
-		k->s.by_tgid = k->early_tgid;
-		__builtin_memcpy(k->s.by_comm, k->early_comm, sizeof(k->s.by_comm));
-	} else if (k->state == WHY_BLOCKED || k->s.woken > now) { /* nobody was seen to wake it */
+	if (k->state == WHY_BLOCKED && k->early.context) /* the wake-up came first, and had to wait for the switch */
+		stay_woken(k, &k->early, k->s.off);
+	else if (k->state == WHY_BLOCKED || k->s.woken > now) /* nobody was seen to wake it */
 		k->s.woken = now;
-	}
 	k->s.run = now;
 	k->s.cpu_run = bpf_get_smp_processor_id();
 	if (k->s.how == WHY_OFF_BLOCKED)
 		k->s.site = stack_site_sleeping(next, 0);
+	stay_name(k, next);
 	if (k->s.flags & WHY_F_HELPER && now > k->until) {
 		k->s.flags |= WHY_F_END;
-		stay_send(k, next);
+		stay_send(k);
 		bpf_map_delete_elem(&tasks, &tid);
 		return;
 	}
-	stay_send(k, next);
+	stay_send(k);
 	stay_begin(k, now);
 }
 
@@ -259,12 +249,20 @@ static __always_inline void kernel_exit(struct why_task *k, u64 now)
 		sum_add(k, k->nr, now - k->entered);
 	k->nr = WHY_NR_USER;
 	k->entered = 0;
-	k->early_context = 0;
+	k->early.context = WHY_BY_NONE;
 }
 
 static __always_inline struct why_task *current_find(struct why_cpu *c, u32 tid)
 {
 	return c->traced && c->tid == tid ? task_find(tid) : NULL;
+}
+
+/* The running task's entry; NULL: none, or the window is over. */
+static __always_inline struct why_task *current_traced(void)
+{
+	struct why_cpu *c = cpu_get();
+
+	return ready && c ? current_find(c, bpf_get_current_pid_tgid()) : NULL;
 }
 
 /* ---- a call that is asked for ---- */
@@ -291,7 +289,6 @@ static __noinline int call_begin(u64 now, s32 nr)
 		k = task_new(id, id >> 32, false, now, 0);
 		if (!k)
 			return 0;
-		k->state = WHY_RUNS;
 		clock_begin(k, now);
 	}
 	k->nr = nr;
@@ -341,7 +338,7 @@ static __noinline int call_end(u64 now, s64 ret)
 		return 0;
 	__sync_fetch_and_add(&calls_slow, 1);
 	bpf_get_current_comm(r.comm, sizeof(r.comm));
-	if (bpf_ringbuf_output(&ring, &r, sizeof(r), 0))
+	if (!ring_send(&r, sizeof(r)))
 		lose(WHY_LOST_RING);
 	return 0;
 }
@@ -350,22 +347,17 @@ static __noinline int call_end(u64 now, s64 ret)
 static __noinline int task_adopt(s32 nr)
 {
 	struct task_struct *t = (struct task_struct *)bpf_get_current_task();
-	u64 id = bpf_get_current_pid_tgid(), now = bpf_ktime_get_ns(), since;
 	struct why_cpu *c = cpu_get();
 	struct why_task *k;
 
-	if (!c || c->tid != (u32)id)
+	if (!c || c->tid != (u32)bpf_get_current_pid_tgid())
 		return 0;
 	c->since = start; /* once is enough */
 	if (want_calls || !filter_task(t))
 		return 0;
-	since = first_since(now);
-	k = task_new(id, id >> 32, false, since, since == start ? WHY_F_BEFORE : 0);
-	if (!k)
-		return 0;
-	k->state = WHY_RUNS;
-	k->nr = nr;
-	c->traced = 1;
+	k = running_new(c, t, first_since(bpf_ktime_get_ns()), 0);
+	if (k)
+		k->nr = nr;
 	return 0;
 }
 
@@ -454,8 +446,7 @@ int why_func_end(u64 *ctx)
 SEC("fentry/handle_mm_fault")
 int why_fault(u64 *ctx)
 {
-	struct why_cpu *c = cpu_get();
-	struct why_task *k = ready && c ? current_find(c, bpf_get_current_pid_tgid()) : NULL;
+	struct why_task *k = current_traced();
 
 	if (k && k->nr == WHY_NR_USER)
 		kernel_enter(k, WHY_NR_FAULT, bpf_ktime_get_ns());
@@ -465,8 +456,7 @@ int why_fault(u64 *ctx)
 SEC("fexit/handle_mm_fault")
 int why_fault_end(u64 *ctx)
 {
-	struct why_cpu *c = cpu_get();
-	struct why_task *k = ready && c ? current_find(c, bpf_get_current_pid_tgid()) : NULL;
+	struct why_task *k = current_traced();
 
 	if (k && k->nr == WHY_NR_FAULT)
 		kernel_exit(k, bpf_ktime_get_ns());
@@ -476,7 +466,7 @@ int why_fault_end(u64 *ctx)
 /* ---- somebody wakes a task ---- */
 
 /* how: WHY_OFF_NEW for one that was not there before. */
-static __always_inline void history_wake(const struct waker *w, u32 wakee, u32 how, u64 now)
+static __always_inline void history_wake(const struct why_waker *w, u32 wakee, u32 how, u64 now)
 {
 	struct history_at at;
 
@@ -493,20 +483,6 @@ static __always_inline void history_wake(const struct waker *w, u32 wakee, u32 h
 	history_end(&at);
 }
 
-/* Woken while it runs: it may be about to sleep, for the wake-up is told before the lock is waited for under which it does. */
-static __always_inline void early_wake(struct why_task *k, const struct waker *w)
-{
-	k->early_context = w->context;
-	k->early_vec = w->vec;
-	k->early_dev = w->dev;
-	k->early_write = w->write;
-	k->early_tid = w->tid;
-	k->early_tgid = w->tgid;
-	k->early_comm[0] = 0;
-	if (w->context == WHY_BY_TASK && w->tid == (u32)bpf_get_current_pid_tgid())
-		bpf_get_current_comm(k->early_comm, sizeof(k->early_comm));
-}
-
 SEC("tp_btf/sched_waking")
 int why_waking(u64 *ctx)
 {
@@ -514,7 +490,7 @@ int why_waking(u64 *ctx)
 	u64 now = bpf_ktime_get_ns();
 	struct why_cpu *c = cpu_get();
 	struct why_task *k;
-	struct waker w;
+	struct why_waker w;
 
 	if (!ready || !c)
 		return 0;
@@ -523,23 +499,16 @@ int why_waking(u64 *ctx)
 	k = task_find(t->pid);
 	if (!k && !task_on_cpu(t) && task_wanted(t))
 		k = task_away(t, WHY_BLOCKED, now);
-	if (k && k->state == WHY_RUNS)
-		early_wake(k, &w);
-	if (!k || k->state != WHY_BLOCKED) /* it had not gone to sleep yet, or was woken already */
+	if (!k || k->state == WHY_RUNNABLE)
 		return 0;
-	k->s.woken = now < k->s.off ? k->s.off : now;
-	k->s.context = w.context;
-	k->s.vec = w.vec;
-	k->s.dev = w.dev;
-	k->s.write = w.write;
-	k->s.by_tid = w.tid;
-	k->s.by_tgid = w.tgid;
-	k->state = WHY_RUNNABLE;
-	k->s.by_comm[0] = 0;
-	if (w.context == WHY_BY_TASK && w.tid == (u32)bpf_get_current_pid_tgid()) {
-		bpf_get_current_comm(k->s.by_comm, sizeof(k->s.by_comm));
-		helper_mark(c, now);
+	waker_name(&w);
+	if (k->state == WHY_RUNS) { /* it may be about to sleep: this is told before the lock is had under which it does */
+		k->early = w;
+		return 0;
 	}
+	stay_woken(k, &w, now);
+	if (waker_runs(&w))
+		helper_mark(c, now);
 	return 0;
 }
 
@@ -587,8 +556,7 @@ int why_received(u64 *ctx)
 SEC("tp_btf/contention_begin")
 int why_contended(u64 *ctx)
 {
-	struct why_cpu *c = cpu_get();
-	struct why_task *k = ready && c ? current_find(c, bpf_get_current_pid_tgid()) : NULL;
+	struct why_task *k = current_traced();
 	struct task_struct *owner;
 	u32 flags = ctx[1];
 
@@ -608,8 +576,7 @@ int why_contended(u64 *ctx)
 SEC("tp_btf/contention_end")
 int why_acquired(u64 *ctx)
 {
-	struct why_cpu *c = cpu_get();
-	struct why_task *k = ready && c ? current_find(c, bpf_get_current_pid_tgid()) : NULL;
+	struct why_task *k = current_traced();
 
 	if (k && k->s.lock == CTX_ARG(ctx, 0))
 		k->s.lock = 0;
@@ -630,10 +597,10 @@ int why_fork(u64 *ctx)
 	follow_fork(parent, child);
 	if (!ready)
 		return 0;
-	history_wake(&(struct waker){ .context = WHY_BY_TASK, .tid = parent->pid }, child->pid, WHY_OFF_NEW, now);
+	history_wake(&(struct why_waker){ .context = WHY_BY_TASK, .tid = parent->pid }, child->pid, WHY_OFF_NEW, now);
 	if (!task_wanted(child))
 		return 0;
-	k = task_new(child->pid, child->tgid, child->flags & PF_KTHREAD, now, 0);
+	k = task_of(child, now);
 	if (!k)
 		return 0;
 	k->state = WHY_RUNNABLE;
@@ -681,7 +648,7 @@ int why_open(struct bpf_iter__task *ctx)
 		u64 now = bpf_ktime_get_ns();
 
 		if (task_on_cpu(t))
-			k = task_running(t, first_since(now));
+			k = task_of(t, first_since(now));
 		else
 			k = task_away(t, task_state(t) ? WHY_BLOCKED : WHY_RUNNABLE, now);
 		if (k && k->state == WHY_RUNS && k->nr == WHY_NR_UNKNOWN)
@@ -689,7 +656,7 @@ int why_open(struct bpf_iter__task *ctx)
 	}
 	if (!k)
 		return 0;
-	bpf_probe_read_kernel(k->s.comm, sizeof(k->s.comm), t->comm);
+	stay_name(k, t);
 	if (k->state == WHY_BLOCKED)
 		k->s.site = stack_site_sleeping(t, 0);
 	return 0;

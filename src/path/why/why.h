@@ -47,8 +47,7 @@ enum why_type { WHY_STAY, WHY_CALL };
 enum {
 	WHY_F_HELPER = 1 << 0,     /* traced because it woke somebody */
 	WHY_F_BEFORE = 1 << 1,     /* `on` is the beginning of the window: what it did before is not known */
-	WHY_F_FIRST  = 1 << 2,     /* the first record of this thread, or after a gap: nothing is missing before it */
-	WHY_F_END    = 1 << 3,     /* the last one: dead (woken and run are 0), or no longer traced from `run` on */
+	WHY_F_END    = 1 << 2,     /* the last one: dead (woken and run are 0), or no longer traced from `run` on */
 };
 
 /* on <= off <= woken <= run; sum(part) == off - on. Was the task preempted, woken == off: [woken, run) is the run queue.
@@ -80,6 +79,9 @@ struct why_call {
 	__s64 ret;
 };
 
+/* Who wakes, and from what context. comm: of the current task, else "". */
+struct why_waker { __u32 context, vec, dev, write, tid, tgid; char comm[16]; };
+
 /* A task under way, by thread id: what its next record will say. */
 struct why_task {
 	struct why_stay s;
@@ -91,9 +93,7 @@ struct why_task {
 	__u32 state;               /* enum why_task_state */
 	__s32 nr;
 	__u32 depth;               /* of --func in itself */
-	__u32 early_context;       /* woken while it was about to sleep: by whom (enum why_context), 0: not */
-	__u32 early_vec, early_dev, early_write, early_tid, early_tgid;
-	char early_comm[16];
+	struct why_waker early;    /* who woke it while it was about to sleep; WHY_BY_NONE: nobody */
 };
 enum why_task_state { WHY_RUNS = 1, WHY_BLOCKED, WHY_RUNNABLE };
 

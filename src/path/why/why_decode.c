@@ -77,7 +77,6 @@ void why_ender_name(struct why_state *st, uint8_t context, uint8_t vec, uint8_t 
 	}
 }
 
-/* Where the stack does not say it. */
 const char *why_reason(struct why_state *st, uint64_t site, uint8_t context, const struct stack **stack)
 {
 	const char *reason = "unknown";
@@ -91,9 +90,9 @@ const char *why_reason(struct why_state *st, uint64_t site, uint8_t context, con
 	       context == WHY_BY_NETWORK ? "network" : reason;
 }
 
-static const char *runq_reason(uint8_t how)
+enum why_part why_runq_part(uint8_t how)
 {
-	return how == WHY_OFF_PREEMPTED ? "preempted" : how == WHY_OFF_THROTTLED ? "throttled" : "woken";
+	return how == WHY_OFF_PREEMPTED ? WHY_PREEMPTED : how == WHY_OFF_THROTTLED ? WHY_THROTTLED : WHY_WOKEN;
 }
 
 const char *why_nr_name(struct why_state *st, int32_t nr)
@@ -121,11 +120,10 @@ void why_node_name(void *ctx, const struct why_seg *seg, struct crit_node *node)
 	node->stack = NULL;
 	switch (seg->kind) {
 	case CRIT_CPU:
-		/* the call in which it left the CPU says something of the stretch only when it was most of it */
-		node->reason = 2 * seg->part[WHY_KERNEL] >= seg->ns ? why_nr_name(st, seg->nr) : "";
+		node->reason = why_nr_name(st, seg->nr);
 		break;
 	case CRIT_RUNQ:
-		node->reason = runq_reason(seg->how);
+		node->reason = why_part_names[why_runq_part(seg->how)];
 		if (seg->by_tid)
 			why_ender_name(st, WHY_BY_TASK, 0, 0, seg->by_tid, 0, &node->by);
 		break;

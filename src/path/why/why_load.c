@@ -13,7 +13,6 @@ typedef int32_t s32;
 typedef uint64_t u64;
 
 #include "base/log.h"
-#include "kernel/symbols.h"
 #include "path/why/why_priv.h"
 #include "src/path/why/why.skel.h"
 
@@ -36,21 +35,6 @@ static const struct hook hooks[] = {
 	HOOKS_OF_INTERRUPTS("why", W_ALL),
 };
 enum { HOOKS = sizeof(hooks) / sizeof(hooks[0]) };
-
-static void set_text(struct why_state *st)
-{
-	struct why_bpf__rodata *ro = st->skel->rodata;
-	struct ksym_text text;
-
-	if (!ksym_text_find(&text)) {
-		unseen_add(&st->unseen, "stacks and reasons of waits", "kernel addresses are hidden (kernel.kptr_restrict)");
-		return;
-	}
-	ro->text_start = text.start;
-	ro->text_len = text.len;
-	ro->module_start = text.module_start;
-	ro->module_len = text.module_len;
-}
 
 enum { RING_BYTES = 8 << 20, TASKS_LEAST = 4096, TASKS_MOST = 1 << 17 };
 
@@ -201,7 +185,7 @@ int why_load(struct why_state *st, struct probe *probe)
 		err = set_wanted(st, probe);
 	if (err)
 		return err;
-	set_text(st);
+	stack_text_set(&st->skel->rodata->text, &st->unseen);
 	set_sizes(st);
 	probe_btf_drop(probe);
 	err = why_bpf__load(st->skel);

@@ -63,6 +63,8 @@ int why_stay_check(const struct why_stay *r, size_t size);
 int why_call_check(const struct why_call *r, size_t size);
 /* What a piece is called: fills in pid, comm, reason, by and stack of a node. ctx: struct why_state. */
 void why_node_name(void *ctx, const struct why_seg *seg, struct crit_node *node);
+enum why_part why_runq_part(uint8_t how); /* of enum why_how: what its time on the run queue is */
+/* Of a wait: what its stack says, else what ended it. */
 const char *why_reason(struct why_state *st, uint64_t site, uint8_t context, const struct stack **stack);
 const char *why_nr_name(struct why_state *st, int32_t nr); /* of a system call or WHY_NR_FAULT; "" */
 void why_ender_name(struct why_state *st, uint8_t context, uint8_t vec, uint8_t write, uint32_t by_tid, uint32_t dev,

@@ -75,7 +75,7 @@ static void parts_of(const why_segs_t *segs, uint64_t part[WHY_PART_N])
 				part[p] += s->part[p];
 			break;
 		case CRIT_RUNQ:
-			part[s->how == WHY_OFF_PREEMPTED ? WHY_PREEMPTED : s->how == WHY_OFF_THROTTLED ? WHY_THROTTLED : WHY_WOKEN] += s->ns;
+			part[why_runq_part(s->how)] += s->ns;
 			break;
 		case CRIT_WAIT:
 			part[WHY_WAIT] += s->ns;
@@ -169,11 +169,6 @@ int why_call_deliver(struct why_state *st, const struct why_call *c)
 
 /* ---- sums ---- */
 
-static bool same_ender(const struct ender *a, const struct ender *b)
-{
-	return !strcmp(a->kind, b->kind) && !strcmp(a->name, b->name) && a->tid == b->tid;
-}
-
 static int wait_order(const void *a, const void *b)
 {
 	const struct why_wait *x = a, *y = b;
@@ -211,7 +206,7 @@ static size_t waits_merge(struct why_wait *v, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		struct why_wait *w = to ? &v[to - 1] : NULL;
 
-		if (!w || strcmp(w->reason, v[i].reason) || !same_ender(&w->by, &v[i].by)) {
+		if (!w || wait_names(w, &v[i])) {
 			v[to++] = v[i];
 			continue;
 		}

@@ -10,7 +10,6 @@ enum { THREADS_MOST = 1 << 18, STRINGS_MOST = 1 << 18, PAST_MOST = 1 << 19, STAY
 
 struct string { struct string *next; char text[]; };
 struct named { struct named *next; uint32_t tid, tgid; const char *comm; };
-struct bucket { struct thread *thread; };
 
 struct why_store {
 	VEC(struct thread *) threads;
@@ -89,14 +88,21 @@ const char *why_store_string(struct why_store *s, const char *text)
 	return p->text;
 }
 
+/* Where in its bucket a thread of that id is; the number of those there when there is none. */
+static size_t bucket_index(const struct why_store *s, uint32_t tid)
+{
+	size_t h = tid_hash(tid), i = 0;
+
+	while (i < s->by_tid[h].n && s->by_tid[h].v[i]->tid != tid)
+		i++;
+	return i;
+}
+
 struct thread *why_store_find(const struct why_store *s, uint32_t tid)
 {
-	size_t h = tid_hash(tid);
+	size_t h = tid_hash(tid), i = bucket_index(s, tid);
 
-	for (size_t i = 0; i < s->by_tid[h].n; i++)
-		if (s->by_tid[h].v[i]->tid == tid)
-			return s->by_tid[h].v[i];
-	return NULL;
+	return i < s->by_tid[h].n ? s->by_tid[h].v[i] : NULL;
 }
 
 size_t why_store_count(const struct why_store *s)
@@ -109,20 +115,10 @@ struct thread *why_store_at(const struct why_store *s, size_t i)
 	return s->threads.v[i];
 }
 
-/* Where in its bucket a thread of that id is; the number of those there when there is none. */
-static size_t bucket_index(const struct why_store *s, uint32_t tid)
-{
-	size_t h = tid_hash(tid), i = 0;
-
-	while (i < s->by_tid[h].n && s->by_tid[h].v[i]->tid != tid)
-		i++;
-	return i;
-}
-
 struct thread *why_store_thread(struct why_store *s, uint32_t tid, uint64_t t)
 {
-	size_t h = tid_hash(tid), i = bucket_index(s, tid);
-	struct thread *was = i < s->by_tid[h].n ? s->by_tid[h].v[i] : NULL, *new;
+	struct thread *was = why_store_find(s, tid), *new;
+	size_t h = tid_hash(tid);
 
 	if (was && !was->ended)
 		return was;
@@ -139,7 +135,7 @@ struct thread *why_store_thread(struct why_store *s, uint32_t tid, uint64_t t)
 		free(new);
 		return NULL;
 	}
-	s->by_tid[h].v[i] = new;
+	s->by_tid[h].v[bucket_index(s, tid)] = new;
 	if (!was)
 		s->by_tid[h].n++;
 	return new;

@@ -20,7 +20,7 @@ struct stay {
 	uint32_t by_tid, dev;
 	uint32_t runq_tid;            /* who had the CPU in [woken, run) for the most time */
 	int32_t nr;
-	uint8_t flags, how, context, vec, write;
+	uint8_t how, context, vec, write;
 };
 
 struct thread {

@@ -161,8 +161,7 @@ static void parts_take(struct thread *t, const struct why_stay *r, bool calls)
 	if (!r->run)
 		return;
 	t->part[WHY_WAIT] += r->woken - r->off;
-	t->part[r->how == WHY_OFF_PREEMPTED ? WHY_PREEMPTED : r->how == WHY_OFF_THROTTLED ? WHY_THROTTLED : WHY_WOKEN] +=
-		r->run - r->woken;
+	t->part[why_runq_part(r->how)] += r->run - r->woken;
 }
 
 /* Is it time that was asked for? Of a thread whose calls are explained, what it does as a helper between them is not; of
@@ -209,7 +208,7 @@ static int stay_store(struct why_state *st, struct thread *t, const struct why_s
 	const struct stay s = {
 		.on = r->on, .off = r->off, .woken = r->woken, .run = r->run, .site = r->site, .by_tid = r->by_tid, .dev = r->dev,
 		.part = { r->part[0], r->part[1], r->part[2], r->part[3] }, .runq_tid = runq_tid, .nr = r->nr,
-		.flags = (uint8_t)r->flags, .how = r->how, .context = r->context, .vec = r->vec, .write = r->write,
+		.how = r->how, .context = r->context, .vec = r->vec, .write = r->write,
 	};
 	int err = why_store_stay(st->store, t, &s);
 
