@@ -97,9 +97,9 @@ class Trace:
                 return r
         return {"count": 0, "bytes": 0, "errors": 0, "wall": 0, "waits": [], "stages": [], "parts": {}}
 
-    def tasks(self, *comms):
-        """Sums of the processes of these names."""
-        rows = [p for p in self.sched["processes"] if p["comm"] in comms]
+    def tasks(self, *comms, prio=None):
+        """Sums of the processes of these names, of one priority or of any."""
+        rows = [p for p in self.sched["processes"] if p["comm"] in comms and prio in (None, p["prio"])]
         if not rows:
             raise Wrong(f"no process {comms} among {[p['comm'] for p in self.sched['processes']]}")
         keys = [k for k, v in rows[0].items() if isinstance(v, int)]
@@ -313,16 +313,47 @@ def ftrace(path, event):
     return found
 
 
+HARD = "irq_handler|local_timer|reschedule|call_function|call_function_single|irq_work"
+
+
 def softirqs(path, tid):
-    """[(begin, end)] of those that interrupted the thread. Several follow each other within a microsecond, which is all
-    that ftrace prints: the order of its lines tells them apart."""
-    begun, intervals = None, []
-    for pid, _, ns, rest in ftrace(path, "softirq_(?=entry|exit)"):
-        if pid == tid:
-            if rest.startswith("exit") and begun:
-                intervals.append((begun, ns))
-            begun = None if rest.startswith("exit") else ns
+    """[(begin, end)] of those that interrupted the thread, without the hard interrupts in them as far as their events were
+    switched on. Several follow each other within a microsecond, which is all that ftrace prints: the order of its lines tells
+    them apart."""
+    begun, within, intervals = None, False, []
+    for pid, _, ns, rest in ftrace(path, f"(?=(?:softirq|{HARD})_(?:entry|exit))"):
+        if pid != tid:
+            continue
+        soft, entry = rest.startswith("softirq"), "_entry" in rest.split(":")[0]
+        if begun is not None and (not entry if soft else entry):
+            intervals.append((begun, ns))
+        if soft:
+            within = entry
+        begun = ns if within and (soft or not entry) else None
     return intervals
+
+
+def queued_by_ftrace(path, comm, prio):
+    """Time on the run queue of the threads that have this name and priority when they get the CPU. Not of who ends: the rest of
+    its way, which it may have to wait on too, is no longer the command's."""
+    total, since, ended = 0, {}, set()
+    for _, _, ns, rest in ftrace(path, "(?=sched_(?:switch|wakeup|wakeup_new|process_exit):)"):
+        if not rest.startswith("sched_switch"):
+            pid = re.search(r" pid=(\d+)", rest)[1]
+            if rest.startswith("sched_process_exit"):
+                ended.add(pid)
+            else:
+                since.setdefault(pid, ns)
+            continue
+        before, state, name, after, priority = re.search(
+            r" prev_pid=(\d+) .* prev_state=(\S+) ==> next_comm=(.*) next_pid=(\d+) next_prio=(\d+)", rest).groups()
+        since.pop(before, None)  # woken while it still ran
+        if state.startswith("R"):
+            since[before] = ns
+        waited = ns - since.pop(after, ns)
+        if (name, priority) == (comm, str(prio)) and after not in ended:
+            total += waited
+    return total
 
 
 def overlap(intervals, ops):

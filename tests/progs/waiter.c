@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Runs under a name of its own on one CPU, without a break or in short turns, and says at the end what the kernel counted
- * for it: JSON in FILE.
+ * for it, and how long it can have been without a CPU by its own clock at most: JSON in FILE.
  *
  * usage: waiter NAME CPU MILLISECONDS spin|sleep|roam|half FILE
- *	spin: all the time; sleep: 1 ms of sleep after each 0.2 ms; roam: moves to another CPU every 20 ms;
+ *	spin: all the time; sleep: at nice 10, 1 ms of sleep after each 0.2 ms, and counts from there on; roam: moves to another CPU every 20 ms;
  *	half: half of the time, then sleeps, and copies /proc/stat before and after to FILE.stat0 and FILE.stat1
  */
 #include <sched.h>
@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -22,6 +23,28 @@ static uint64_t now(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* Time in which it did not run though it would have, by the gaps between readings of the clock: not less than it waited for a CPU. */
+static uint64_t missed;
+
+static void spin(uint64_t until)
+{
+	uint64_t before = now(), t;
+
+	for (; before < until; before = t) {
+		t = now();
+		if (t - before > 10000)
+			missed += t - before;
+	}
+}
+
+static void sleep_1ms(void)
+{
+	uint64_t begin = now();
+
+	usleep(1000);
+	missed += now() - begin - 1000000;
 }
 
 static void go(int cpu)
@@ -69,30 +92,45 @@ static uint64_t stat_copy(const char *path, const char *suffix)
 	return t;
 }
 
-static int report(const char *path, uint64_t begin, uint64_t end)
+struct counts {
+	unsigned long long ran, delay;
+	long long voluntary, involuntary, migrations;
+};
+
+static struct counts counted(void)
 {
-	long long voluntary = number("/proc/self/status", "voluntary_ctxt");
-	long long involuntary = number("/proc/self/status", "nonvoluntary_ctxt");
-	long long migrations = number("/proc/self/sched", "se.nr_migrations");
-	unsigned long long ran = 0, delay = 0;
+	struct counts c = { 0 };
 	FILE *f = fopen("/proc/self/schedstat", "r");
 
-	if (!f || fscanf(f, "%llu %llu", &ran, &delay) != 2)
-		delay = 0;
+	if (!f || fscanf(f, "%llu %llu", &c.ran, &c.delay) != 2)
+		c.delay = 0;
 	if (f)
 		fclose(f);
+	c.voluntary = number("/proc/self/status", "voluntary_ctxt");
+	c.involuntary = number("/proc/self/status", "nonvoluntary_ctxt");
+	c.migrations = number("/proc/self/sched", "se.nr_migrations");
+	return c;
+}
+
+static int report(const char *path, struct counts a, uint64_t begin, uint64_t end)
+{
+	struct counts b = counted();
+	FILE *f;
+
 	usleep(500000); /* what comes now is not in these numbers: it shall not have to wait for a CPU */
 	f = fopen(path, "w");
 	if (!f)
 		return 1;
-	fprintf(f, "{\"ran\":%llu,\"delay\":%llu,\"voluntary\":%lld,\"involuntary\":%lld,\"migrations\":%lld,\"begin\":%llu,\"end\":%llu}\n", ran,
-		delay, voluntary, involuntary, migrations, (unsigned long long)begin, (unsigned long long)end);
+	fprintf(f, "{\"ran\":%llu,\"delay\":%llu,\"missed\":%llu,\"voluntary\":%lld,\"involuntary\":%lld,\"migrations\":%lld,\"begin\":%llu,\"end\":%llu}\n",
+		b.ran - a.ran, b.delay - a.delay, (unsigned long long)missed, b.voluntary - a.voluntary, b.involuntary - a.involuntary,
+		b.migrations < 0 ? b.migrations : b.migrations - a.migrations, (unsigned long long)begin, (unsigned long long)end);
 	return fclose(f) ? 1 : 0;
 }
 
 int main(int argc, char **argv)
 {
-	uint64_t begin = 0, end, turn, ms;
+	uint64_t begin = 0, end, ms;
+	struct counts before = { 0 };
 	int cpu, half;
 
 	if (argc != 6) {
@@ -100,6 +138,11 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	prctl(PR_SET_NAME, argv[1]);
+	if (!strcmp(argv[4], "sleep")) {
+		if (setpriority(PRIO_PROCESS, 0, 10))
+			perror("setpriority"), exit(1);
+		before = counted();
+	}
 	cpu = atoi(argv[2]);
 	go(cpu);
 	half = !strcmp(argv[4], "half");
@@ -108,10 +151,9 @@ int main(int argc, char **argv)
 		begin = stat_copy(argv[5], "stat0");
 	end = now() + ms * 1000000u;
 	while (now() < end) {
-		for (turn = now() + (argv[4][0] == 'r' ? 20000000u : 200000u); now() < turn;)
-			;
+		spin(now() + (argv[4][0] == 'r' ? 20000000u : 200000u));
 		if (!strcmp(argv[4], "sleep"))
-			usleep(1000);
+			sleep_1ms();
 		if (!strcmp(argv[4], "roam"))
 			go(cpu = !cpu);
 	}
@@ -119,5 +161,5 @@ int main(int argc, char **argv)
 		usleep((unsigned int)ms * 1000);
 		end = stat_copy(argv[5], "stat1");
 	}
-	return report(argv[5], begin, end);
+	return report(argv[5], before, begin, end);
 }
