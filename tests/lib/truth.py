@@ -333,25 +333,25 @@ def softirqs(path, tid):
     return intervals
 
 
-def queued_by_ftrace(path, comm, prio):
-    """Time on the run queue of the threads that have this name and priority when they get the CPU. Not of who ends: the rest of
-    its way, which it may have to wait on too, is no longer the command's."""
+def queued_by_ftrace(path, pid, prio=120):
+    """Time on the run queue of a thread while it has this priority. Not when it has ended: the rest of its way, which it may have
+    to wait on too, is no longer the command's."""
     total, since, ended = 0, {}, set()
     for _, _, ns, rest in ftrace(path, "(?=sched_(?:switch|wakeup|wakeup_new|process_exit):)"):
         if not rest.startswith("sched_switch"):
-            pid = re.search(r" pid=(\d+)", rest)[1]
+            who = re.search(r" pid=(\d+)", rest)[1]
             if rest.startswith("sched_process_exit"):
-                ended.add(pid)
+                ended.add(who)
             else:
-                since.setdefault(pid, ns)
+                since.setdefault(who, ns)
             continue
-        before, state, name, after, priority = re.search(
-            r" prev_pid=(\d+) .* prev_state=(\S+) ==> next_comm=(.*) next_pid=(\d+) next_prio=(\d+)", rest).groups()
+        before, state, after, priority = re.search(
+            r" prev_pid=(\d+) .* prev_state=(\S+) ==> .* next_pid=(\d+) next_prio=(\d+)", rest).groups()
         since.pop(before, None)  # woken while it still ran
         if state.startswith("R"):
             since[before] = ns
         waited = ns - since.pop(after, ns)
-        if (name, priority) == (comm, str(prio)) and after not in ended:
+        if (after, priority) == (str(pid), str(prio)) and after not in ended:
             total += waited
     return total
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Runs under a name of its own on one CPU, without a break or in short turns, and says at the end what the kernel counted
- * for it, and how long it can have been without a CPU by its own clock at most: JSON in FILE.
+ * for it, and what it knows by its own clock: JSON in FILE.
  *
  * usage: waiter NAME CPU MILLISECONDS spin|sleep|roam|half FILE
  *	spin: all the time; sleep: at nice 10, 1 ms of sleep after each 0.2 ms, and counts from there on; roam: moves to another CPU every 20 ms;
@@ -25,8 +25,9 @@ static uint64_t now(void)
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-/* Time in which it did not run though it would have, by the gaps between readings of the clock: not less than it waited for a CPU. */
-static uint64_t missed;
+/* By the gaps between readings of the clock: time in which it did not run though it would have, not less than it waited for a CPU;
+ * and time in which it ran, not more than it had the CPU. */
+static uint64_t missed, spun;
 
 static void spin(uint64_t until)
 {
@@ -34,8 +35,7 @@ static void spin(uint64_t until)
 
 	for (; before < until; before = t) {
 		t = now();
-		if (t - before > 10000)
-			missed += t - before;
+		*(t - before > 10000 ? &missed : &spun) += t - before;
 	}
 }
 
@@ -121,8 +121,8 @@ static int report(const char *path, struct counts a, uint64_t begin, uint64_t en
 	f = fopen(path, "w");
 	if (!f)
 		return 1;
-	fprintf(f, "{\"ran\":%llu,\"delay\":%llu,\"missed\":%llu,\"voluntary\":%lld,\"involuntary\":%lld,\"migrations\":%lld,\"begin\":%llu,\"end\":%llu}\n",
-		b.ran - a.ran, b.delay - a.delay, (unsigned long long)missed, b.voluntary - a.voluntary, b.involuntary - a.involuntary,
+	fprintf(f, "{\"ran\":%llu,\"delay\":%llu,\"missed\":%llu,\"spun\":%llu,\"voluntary\":%lld,\"involuntary\":%lld,\"migrations\":%lld,\"begin\":%llu,\"end\":%llu}\n",
+		b.ran - a.ran, b.delay - a.delay, (unsigned long long)missed, (unsigned long long)spun, b.voluntary - a.voluntary, b.involuntary - a.involuntary,
 		b.migrations < 0 ? b.migrations : b.migrations - a.migrations, (unsigned long long)begin, (unsigned long long)end);
 	return fclose(f) ? 1 : 0;
 }
