@@ -103,6 +103,7 @@ ran1() { [ -z "${SPOOR_NATIVE:-}" ] || cat /proc/1/task/*/schedstat 2>/dev/null 
 trace_begin() {
 	local name=$1 i=0
 	shift
+	rm -f "$T/$name.json" # of the try before
 	# shellcheck disable=SC2086
 	"$spoor" $tracer --json -i 300ms -o "$T/$name.json" "$@" 2>"$T/$name.err" &
 	bg=$!
@@ -160,6 +161,8 @@ readahead_of() {
 # ---- ftrace as a second witness ----
 
 tracing=/sys/kernel/tracing
+# of softirqs, and of the hard interrupts in them, whose time is no softirq's
+softirq_events=(irq/{softirq,irq_handler}_{entry,exit} irq_vectors/{local_timer,reschedule,call_function,call_function_single,irq_work}_{entry,exit})
 witness_begin() { # EVENT...
 	local e
 	echo 0 >$tracing/tracing_on

