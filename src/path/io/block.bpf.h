@@ -128,7 +128,7 @@ static __always_inline struct io_slot *current_op(u32 *index, struct io_slot **c
 		return sub_at(s);
 	}
 	t = current_task();
-	if (BPF_CORE_READ(t, flags) & PF_IO_WORKER)
+	if (KERNEL_READ(struct task_struct, t, flags) & PF_IO_WORKER)
 		return worker_op(t, index);
 	return NULL;
 }
@@ -173,8 +173,8 @@ static __always_inline struct io_slot *bio_owner(struct bio *bio, u32 dev, struc
 		l->seq = s->seq;
 		return s;
 	}
-	if (want_links && (BPF_CORE_READ(current_task(), flags) & (PF_KTHREAD | PF_LOCAL_THROTTLE)) ==
-			  (PF_KTHREAD | PF_LOCAL_THROTTLE))
+	if (want_links && (KERNEL_READ(struct task_struct, current_task(), flags) & (PF_KTHREAD | PF_LOCAL_THROTTLE)) ==
+				  (PF_KTHREAD | PF_LOCAL_THROTTLE))
 		return loop_op(l, parent);
 	return NULL;
 }
@@ -211,7 +211,7 @@ static __always_inline u8 bio_item(struct io_slot *s, u32 index, const struct bi
 static __always_inline void origin_task(struct origin *a)
 {
 	a->submitter = bpf_get_current_pid_tgid();
-	bpf_get_current_comm(a->comm, sizeof(a->comm));
+	current_comm(current_task(), a->comm);
 }
 
 /* The file that a read-ahead is for. A stacked device's bio, which goes on to another device than the file system's,
@@ -241,12 +241,12 @@ static __always_inline void origin_file(struct origin *a, struct bio *bio, u32 d
 		return;
 	if (a->offset >= 0)
 		a->offset <<= page_shift;
-	a->cgroup = bpf_get_current_cgroup_id();
+	a->cgroup = current_cgroup(current_task());
 	origin_task(a);
 	a->path = path_send((u64)d, a->ino);
 }
 
-static __always_inline struct bio_slot *bio_enter(struct bio *bio, u64 now)
+static __always_inline struct bio_slot *bio_enter(struct bio *bio, struct key_set *k, u32 set, u64 now)
 {
 	u64 vec = (u64)bio->bi_io_vec;
 	struct bio_slot *b;
@@ -257,7 +257,7 @@ static __always_inline struct bio_slot *bio_enter(struct bio *bio, u64 now)
 	bool counted = !ndevs_want || filter_dev(dev) || filter_dev(part);
 	bool ahead = !block_only && rw_of(opf) == RW_READAHEAD && kind_wanted(IO_READAHEAD);
 
-	s = bio_owner(bio, dev, &l, &parent, &carrier);
+	s = block_only ? NULL : bio_owner(bio, dev, &l, &parent, &carrier);
 	if (block_only || (ahead && !s)) {
 		if (!filter_task(current_task()))
 			return NULL;
@@ -268,10 +268,10 @@ static __always_inline struct bio_slot *bio_enter(struct bio *bio, u64 now)
 		s->dev = part;
 	if (s && counted)
 		s->matched = 1;
-	b = bio_claim((u64)bio, now, LOSS_BIO);
+	b = bio_claim_in(k, set, (u64)bio, now, LOSS_BIO);
 	if (!b)
 		return NULL;
-	b->t_submit = b->t_queue = now;
+	b->t_queue = now;
 	b->dev = dev;
 	b->sector = bio->bi_iter.bi_sector;
 	b->bytes = bio->bi_iter.bi_size;
@@ -280,6 +280,10 @@ static __always_inline struct bio_slot *bio_enter(struct bio *bio, u64 now)
 	if (b->preflush && !b->bytes)
 		b->rw = RW_FLUSH;
 	b->counted = counted;
+	if (ahead || (block_only && want_records)) {
+		b->has_origin = 1;
+		__builtin_memset(&b->origin, 0, sizeof(b->origin));
+	}
 	if (block_only && want_records)
 		origin_task(&b->origin);
 	else if (ahead)
@@ -331,7 +335,7 @@ static __always_inline void bio_split(struct bio *front)
 	b->link.item = 0;
 	rest = bio_find(rest_bio = (u64)front->bi_private);
 	if (rest) {
-		if (rest->origin.offset >= 0)
+		if (rest->has_origin && rest->origin.offset >= 0)
 			rest->origin.offset += b->bytes;
 		rest->sector += b->bytes >> 9;
 		rest->bytes -= b->bytes;
@@ -409,8 +413,10 @@ static __always_inline void request_take(struct request_slot *r, struct bio_slot
 	}
 	if (!r->i.t_getrq)
 		r->i.t_getrq = b->t_getrq;
-	if (!r->origin.dev && (b->origin.dev || want_records))
+	if (b->has_origin && (!r->has_origin || !r->origin.dev)) {
 		r->origin = b->origin;
+		r->has_origin = 1;
+	}
 	r->counted |= b->counted;
 	r->preflush |= b->preflush;
 	if (b->rw == RW_FLUSH)
@@ -489,15 +495,17 @@ static __always_inline void request_adopt(struct request_slot *r, struct request
 
 static __always_inline struct request_slot *request_enter(struct request *rq, u64 now)
 {
-	struct request_slot *r = request_find((u64)rq);
+	u32 set = request_set((u64)rq);
+	struct key_set *k = bpf_map_lookup_elem(&request_keys, &set);
+	struct request_slot *r = k ? request_find_in(k, set, (u64)rq) : NULL;
 
-	return r ? r : request_claim((u64)rq, now, LOSS_REQUEST);
+	return r || !k ? r : request_claim_in(k, set, (u64)rq, now, LOSS_REQUEST);
 }
 
 /* The data of a finished bio may soon be another's. */
 static __always_inline void vec_forget(struct bio *bio, u32 dev)
 {
-	u64 vec = bio ? (u64)BPF_CORE_READ(bio, bi_io_vec) : 0;
+	u64 vec = bio ? (u64)KERNEL_READ(struct bio, bio, bi_io_vec) : 0;
 	struct vec_slot *v = vec ? vec_at(vec) : NULL;
 
 	if (v && v->vec == vec && v->dev == dev)
@@ -608,7 +616,7 @@ static __always_inline void ahead_finish(const struct origin *a, const struct re
 {
 	struct io_row *row;
 
-	if (block_only || !a->dev)
+	if (!a->dev)
 		return;
 	row = row_get(a->dev, IO_READAHEAD, 0);
 	if (row) {
@@ -632,18 +640,21 @@ static __always_inline void async_served(struct io_slot *s, u64 now, s32 error)
 		s->res = s->size;
 }
 
-__noinline int link_complete(u32 request, u32 i, u64 now, s32 error)
+static __always_inline void link_complete(struct request_slot *r, u32 i, u64 now, s32 error)
 {
-	struct request_slot *r = bpf_map_lookup_elem(&requests, &request);
-	struct io_item *it;
+	struct io_item *it = link_item(&r->link[i]);
 
-	if (!r)
-		return 0;
-	i &= LINKS - 1;
-	it = link_item(&r->link[i]);
 	if (it)
 		item_complete(it, &r->i, now, error);
 	async_served(link_slot(&r->link[i]), now, error);
+}
+
+__noinline int link_complete_more(u32 request, u32 i, u64 now, s32 error)
+{
+	struct request_slot *r = bpf_map_lookup_elem(&requests, &request);
+
+	if (r)
+		link_complete(r, i & (LINKS - 1), now, error);
 	return 0;
 }
 
@@ -675,22 +686,27 @@ static __always_inline void request_complete(struct request *rq, s32 error, u32 
 		    !file_want_ino)
 			lose(LOSS_REQUEST);
 	}
-	if (want_links) {
-		bio = (u64)BPF_CORE_READ(rq, bio);
+	if (want_links && rq->bio) {
+		vec_forget(rq->bio, r->i.dev);
+		bio = rq->bio->bi_next ? (u64)BPF_CORE_READ(rq, bio, bi_next) : 0; /* as a number, which a function takes */
 		for (u32 i = 0; i < STEPS && bio; i++)
 			bio = vecs_forget(bio, r->i.dev);
-		loop_forget(r, (u64)rq);
 	}
+	if (want_links)
+		loop_forget(r, (u64)rq);
 	preflush_settle(r);
 	if (r->i.t_submit) {
 		if (r->counted) {
 			device_row_add(&r->i, now, error != 0);
-			if (block_only && record_wanted(now - r->i.t_submit, error))
+			if (block_only && r->has_origin && record_wanted(now - r->i.t_submit, error))
 				disk_send(IO_DISK_READ + r->i.rw, &r->i, r->sector, &r->origin, now, error);
-			ahead_finish(&r->origin, &r->i, r->sector, now, error);
+			if (!block_only && r->has_origin)
+				ahead_finish(&r->origin, &r->i, r->sector, now, error);
 		}
-		for (u32 i = 0; i < LINKS && i < r->nlinks; i++)
-			link_complete(r->index, i, now, error);
+		if (r->nlinks)
+			link_complete(r, 0, now, error);
+		for (u32 i = 1; i < LINKS && i < r->nlinks; i++)
+			link_complete_more(r->index, i, now, error);
 	}
 	request_release(r);
 }
@@ -699,11 +715,16 @@ static __always_inline void request_complete(struct request *rq, s32 error, u32 
 
 static __always_inline void lean_issue(struct request *rq)
 {
+	u32 set = request_set((u64)rq);
+	struct key_set *k = bpf_map_lookup_elem(&request_keys, &set);
+	struct request_slot *r;
 	u64 now = bpf_ktime_get_ns();
-	struct request_slot *r = request_find((u64)rq);
 
+	if (!k)
+		return;
+	r = request_find_in(k, set, (u64)rq);
 	if (!r)
-		r = request_grab((u64)rq, now, LOSS_REQUEST);
+		r = request_grab(k, set, (u64)rq, now, LOSS_REQUEST);
 	else if (rq->start_time_ns > r->i.t_issue) /* a former life's: its completion was not seen */
 		lose(LOSS_REQUEST);
 	if (r)
@@ -770,7 +791,8 @@ static __always_inline void bio_complete(struct bio *bio)
 	async_served(link_slot(&b->link), now, bio->bi_status);
 	if (b->counted && !b->merged && !b->t_getrq) {
 		device_row_add(&r, now, bio->bi_status != 0);
-		ahead_finish(&b->origin, &r, b->sector, now, bio->bi_status);
+		if (!block_only && b->has_origin)
+			ahead_finish(&b->origin, &r, b->sector, now, bio->bi_status);
 	}
 	bio_release(b);
 }

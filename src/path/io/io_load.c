@@ -149,7 +149,7 @@ static void set_wanted(struct io_state *st)
 	ro->block_only = o->block_only;
 	ro->bios_unseen = bios_skipped(o);
 	ro->want_getrq = o->records;
-	ro->want_links = o->records || tasks_filtered(o) || o->ndevs;
+	ro->want_links = !o->block_only && (o->records || tasks_filtered(o) || o->ndevs);
 	ro->kinds_want = o->kinds;
 	ro->ndevs_want = o->ndevs < 16 ? o->ndevs : 16;
 	memcpy(ro->devs_want, o->devs, sizeof(ro->devs_want));
