@@ -111,7 +111,7 @@ static __always_inline struct io_slot *loop_op(struct link *l, u8 *parent)
 }
 
 /* The operation that the running task works on. None in interrupt context: it runs there by chance. */
-static __always_inline struct io_slot *current_op(u32 *index, struct io_slot **carrier)
+static __always_inline struct io_slot *current_op(u64 id, u32 *index, struct io_slot **carrier)
 {
 	struct task_struct *t;
 	struct cpu_irq *c = cpu_irq_get();
@@ -119,7 +119,7 @@ static __always_inline struct io_slot *current_op(u32 *index, struct io_slot **c
 
 	if (!c || c->irq_depth || c->in_softirq)
 		return NULL;
-	s = sync_find((u32)bpf_get_current_pid_tgid(), index);
+	s = sync_find((u32)id, index);
 	if (s) {
 		if (s->kind < IO_KIND_N)
 			return s;
@@ -150,7 +150,7 @@ static __always_inline void aio_advance(struct io_slot *s, struct io_slot *a, u3
 }
 
 /* Finds what a bio serves: the upper device's bio with the same data, else the running task's operation. */
-static __always_inline struct io_slot *bio_owner(struct bio *bio, u32 dev, struct link *l, u8 *parent,
+static __always_inline struct io_slot *bio_owner(struct bio *bio, u64 id, u32 dev, struct link *l, u8 *parent,
 						      struct io_slot **carrier)
 {
 	u64 vec = (u64)bio->bi_io_vec;
@@ -167,7 +167,7 @@ static __always_inline struct io_slot *bio_owner(struct bio *bio, u32 dev, struc
 			return s;
 		}
 	}
-	s = current_op(&index, carrier);
+	s = current_op(id, &index, carrier);
 	if (s) {
 		l->slot = index + 1;
 		l->seq = s->seq;
@@ -208,18 +208,19 @@ static __always_inline u8 bio_item(struct io_slot *s, u32 index, const struct bi
 	return s->nitems;
 }
 
-static __always_inline void origin_task(struct origin *a)
+static __always_inline void origin_task(struct origin *a, u64 id, const struct task_struct *t)
 {
-	a->submitter = bpf_get_current_pid_tgid();
-	current_comm(current_task(), a->comm);
+	a->submitter = id;
+	current_comm(t, a->comm);
 }
 
 /* The file that a read-ahead is for. A stacked device's bio, which goes on to another device than the file system's,
  * is the same one again. */
-static __always_inline void origin_file(struct origin *a, struct bio *bio, u32 dev, u32 part)
+static __always_inline void origin_file(struct origin *a, struct bio *bio, u64 id, u32 dev, u32 part)
 {
 	struct bio_vec *vec = bio->bi_io_vec;
 	struct inode *inode = vec ? page_inode(BPF_CORE_READ(vec, bv_page), &a->offset) : NULL;
+	struct task_struct *t;
 	struct dentry *d;
 	bool blk;
 	u16 mode;
@@ -241,14 +242,16 @@ static __always_inline void origin_file(struct origin *a, struct bio *bio, u32 d
 		return;
 	if (a->offset >= 0)
 		a->offset <<= page_shift;
-	a->cgroup = current_cgroup(current_task());
-	origin_task(a);
+	t = current_task();
+	a->cgroup = current_cgroup(t);
+	origin_task(a, id, t);
 	a->path = path_send((u64)d, a->ino);
 }
 
 static __always_inline struct bio_slot *bio_enter(struct bio *bio, struct key_set *k, u32 set, u64 now)
 {
-	u64 vec = (u64)bio->bi_io_vec;
+	u64 vec = (u64)bio->bi_io_vec, id = bpf_get_current_pid_tgid();
+	struct task_struct *t = block_only ? current_task() : NULL;
 	struct bio_slot *b;
 	struct io_slot *s, *carrier = NULL;
 	struct link l = {};
@@ -257,9 +260,9 @@ static __always_inline struct bio_slot *bio_enter(struct bio *bio, struct key_se
 	bool counted = !ndevs_want || filter_dev(dev) || filter_dev(part);
 	bool ahead = !block_only && rw_of(opf) == RW_READAHEAD && kind_wanted(IO_READAHEAD);
 
-	s = block_only ? NULL : bio_owner(bio, dev, &l, &parent, &carrier);
+	s = block_only ? NULL : bio_owner(bio, id, dev, &l, &parent, &carrier);
 	if (block_only || (ahead && !s)) {
-		if (!filter_task(current_task()))
+		if (!filter_task_id(t ? t : current_task(), id))
 			return NULL;
 	} else if (!s && (filter_any_task() || file_want_ino)) {
 		return NULL;
@@ -285,9 +288,9 @@ static __always_inline struct bio_slot *bio_enter(struct bio *bio, struct key_se
 		__builtin_memset(&b->origin, 0, sizeof(b->origin));
 	}
 	if (block_only && want_records)
-		origin_task(&b->origin);
+		origin_task(&b->origin, id, t);
 	else if (ahead)
-		origin_file(&b->origin, bio, dev, part);
+		origin_file(&b->origin, bio, id, dev, part);
 	if (ahead && !s && file_want_ino && !b->origin.dev) {
 		bio_release(b);
 		return NULL;
@@ -574,13 +577,16 @@ static __always_inline void device_row_add(const struct request_info *r, u64 now
 static __always_inline void disk_send(u32 kind, const struct request_info *r, u64 sector, const struct origin *a,
 				      u64 now, s32 error)
 {
-	struct scratch *sc = scratch_get();
-	struct io_rec_op *o;
+	struct io_rec_op *o = bpf_ringbuf_reserve(&ring, sizeof(*o) - sizeof(o->item) + sizeof(o->item[0]), 0);
 	struct io_item *it;
 
-	if (!sc)
+	if (!o) {
+		lose(LOSS_RING);
 		return;
-	o = &sc->disk;
+	}
+	__builtin_memset(o->part, 0, sizeof(o->part));
+	o->unreaped = 0;
+	o->pages_added = o->pages_dirtied = o->items_lost = o->seq = 0;
 	it = &o->item[0];
 	o->type = IO_REC_OP;
 	o->kind = kind;
@@ -607,8 +613,7 @@ static __always_inline void disk_send(u32 kind, const struct request_info *r, u6
 	if (r->t_queue > r->t_submit)
 		it->rq.at[IOS_THROTTLED] = r->t_queue;
 	item_complete(it, r, now, error);
-	if (!ring_send(o, sizeof(*o) - sizeof(o->item) + sizeof(o->item[0])))
-		lose(LOSS_RING);
+	bpf_ringbuf_submit(o, now & RING_LOOK ? BPF_RB_NO_WAKEUP : ring_flags());
 }
 
 /* Read-ahead is an operation of the kernel's own, from its submission to its completion. */

@@ -240,7 +240,7 @@ int io_fault_begin_tp(u64 *ctx)
 static __always_inline void pages_added(void)
 {
 	u32 index;
-	struct io_slot *carrier, *s = current_op(&index, &carrier);
+	struct io_slot *carrier, *s = current_op(bpf_get_current_pid_tgid(), &index, &carrier);
 
 	if (s)
 		s->pages_added++;
@@ -256,7 +256,7 @@ int io_page_added(u64 *ctx)
 static __always_inline int page_dirtied(void)
 {
 	u32 index;
-	struct io_slot *carrier, *s = current_op(&index, &carrier);
+	struct io_slot *carrier, *s = current_op(bpf_get_current_pid_tgid(), &index, &carrier);
 
 	if (s)
 		s->pages_dirtied++;

@@ -256,6 +256,9 @@ __noinline u64 path_send(u64 dentry, u64 ino)
 	return key;
 }
 
+/* Bits of a time stamp that are all 0 for one record of eight: that one looks how full the ring is. */
+enum { RING_LOOK = 7 << 4 };
+
 /* Sends the record of slot `index`. The clock is stopped, everything else is in the slot. */
 static __always_inline void op_send(struct io_slot *s, u32 index, u64 wall, s64 ret, u64 inflight, u64 unreaped)
 {

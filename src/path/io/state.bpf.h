@@ -17,8 +17,9 @@ const volatile bool want_errors_only;
 const volatile bool fault_by_tracepoint; /* page faults are seen by mm_filemap_fault, not by fentry */
 /* Which upper bio a stacked device's bio serves: for records, and for filters that the upper one passed. */
 const volatile bool want_links;
-/* The time when a request was got, to the nanosecond. The summary alone takes the request's own, which since 6.9
- * may be as old as the plug (da4c8c3d0975). */
+/* The time when a request was got, to the nanosecond. The summary, and records of --block, take the request's own, which since
+ * 6.9 may be as old as the plug (da4c8c3d0975) where the task has not slept since: it is wrong by no more than it took to
+ * come from the bio to the request without waiting. */
 const volatile bool want_getrq;
 const volatile bool bios_unseen;         /* --block summary: requests count by themselves */
 const volatile bool block_only;          /* device requests are the operations */
@@ -229,7 +230,6 @@ struct {
 struct scratch {
 	u64 path_last;                   /* key of the path that a record named last */
 	struct io_rec_path path;
-	struct io_rec_op disk;
 };
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
