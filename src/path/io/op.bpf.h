@@ -298,7 +298,8 @@ static __always_inline void op_send(struct io_slot *s, u32 index, u64 wall, s64 
 	else
 		current_comm(current_task(), r->comm);
 	r->path = path_send(s->dentry, s->ino);
-	if (!ring_send(r, sizeof(*r) - sizeof(r->item) + n * sizeof(r->item[0])))
+	if (bpf_ringbuf_output(&ring, r, sizeof(*r) - sizeof(r->item) + n * sizeof(r->item[0]),
+			       (s->t + wall) & RING_LOOK ? BPF_RB_NO_WAKEUP : ring_flags()))
 		lose(LOSS_RING);
 }
 
