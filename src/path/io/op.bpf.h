@@ -28,23 +28,26 @@ static __always_inline struct task_struct *current_task(void)
 static __always_inline u64 current_cgroup(const struct task_struct *t)
 {
 #ifdef HAVE_RDONLY_CAST
-	return KERNEL_READ(struct task_struct, t, cgroups, dfl_cgrp, kn)->id;
-#else
-	return bpf_get_current_cgroup_id();
+	if (bpf_core_field_exists(t->cgroups) && bpf_core_field_exists(struct css_set, dfl_cgrp) &&
+	    bpf_core_field_exists(struct cgroup, kn) && bpf_core_field_exists(struct kernfs_node, id))
+		return KERNEL_READ(struct task_struct, t, cgroups, dfl_cgrp, kn)->id;
 #endif
+	return bpf_get_current_cgroup_id();
 }
 
 static __always_inline void current_comm(const struct task_struct *t, char comm[16])
 {
 #ifdef HAVE_RDONLY_CAST
-	u64 at = (u64)t + bpf_core_field_offset(struct task_struct, comm);
-	struct list_head *words = UNTRUSTED(struct list_head, at); /* any structure that is 16 bytes */
+	if (bpf_core_field_exists(t->comm)) {
+		u64 at = (u64)t + bpf_core_field_offset(struct task_struct, comm);
+		struct list_head *words = UNTRUSTED(struct list_head, at); /* any structure that is 16 bytes */
 
-	((u64 *)comm)[0] = (u64)words->next;
-	((u64 *)comm)[1] = (u64)words->prev;
-#else
-	bpf_get_current_comm(comm, 16);
+		((u64 *)comm)[0] = (u64)words->next;
+		((u64 *)comm)[1] = (u64)words->prev;
+		return;
+	}
 #endif
+	bpf_get_current_comm(comm, 16);
 }
 
 /* Of a file descriptor of the running task. */
