@@ -39,6 +39,18 @@ extern void *bpf_rdonly_cast(const void *obj, u32 btf_id) __ksym;
 #define UNTRUSTED(type, p) ((type *)(p))
 #endif
 
+/* BPF_CORE_READ, whose calls take ten times as long as the loads that they are where there is the cast. A pointer that was
+ * loaded so has a type: no number, which a function would take. */
+#ifdef HAVE_RDONLY_CAST
+#define READ_1(p, a)          (p)->a
+#define READ_2(p, a, b)       (p)->a->b
+#define READ_3(p, a, b, c)    (p)->a->b->c
+#define READ_PICK(a, b, c, name, ...) name
+#define KERNEL_READ(type, p, ...) (READ_PICK(__VA_ARGS__, READ_3, READ_2, READ_1)(UNTRUSTED(type, p), __VA_ARGS__))
+#else
+#define KERNEL_READ(type, p, ...) BPF_CORE_READ((type *)(p), __VA_ARGS__)
+#endif
+
 #define CTX_ARG01(ctx, which) ({ u64 a_; if (which) a_ = CTX_ARG(ctx, 1); else a_ = CTX_ARG(ctx, 0); (void *)a_; })
 
 static __always_inline u64 task_state(struct task_struct *t)
@@ -183,16 +195,25 @@ static __always_inline u64 regs_syscall_arg(struct pt_regs *regs, u32 n)
 #endif
 }
 
-/* A 32-bit program: its call numbers mean something else. TS_COMPAT, arch/x86/include/asm/thread_info.h. */
+/* TS_COMPAT, arch/x86/include/asm/thread_info.h; TIF_32BIT. */
+#if defined(__TARGET_ARCH_x86)
+#define COMPAT_MEMBER thread_info.status
+#define COMPAT_BIT 2
+#else
+#define COMPAT_MEMBER thread_info.flags
+#define COMPAT_BIT (1ul << 22)
+#endif
+
+/* A 32-bit program: its call numbers mean something else. */
 static __always_inline bool task_in_compat_syscall(struct task_struct *t)
 {
-	if (has_task_btf) /* typed: read without a helper */
+#ifndef HAVE_RDONLY_CAST
+	if (has_task_btf) { /* typed: read without a helper */
 		t = bpf_get_current_task_btf();
-#if defined(__TARGET_ARCH_x86)
-	return (has_task_btf ? t->thread_info.status : BPF_CORE_READ(t, thread_info.status)) & 2;
-#else
-	return (has_task_btf ? t->thread_info.flags : BPF_CORE_READ(t, thread_info.flags)) & (1ul << 22); /* TIF_32BIT */
+		return t->COMPAT_MEMBER & COMPAT_BIT;
+	}
 #endif
+	return KERNEL_READ(struct task_struct, t, COMPAT_MEMBER) & COMPAT_BIT;
 }
 
 /* Stack pointer of a task that is not running. */

@@ -106,15 +106,15 @@ static __always_inline bool filter_cgroup_ok(struct task_struct *t)
 	return false;
 }
 
-/* The running task. */
-static __always_inline bool filter_task(struct task_struct *t)
+/* The running task, and what bpf_get_current_pid_tgid() says of it. */
+static __always_inline bool filter_task_id(struct task_struct *t, u64 id)
 {
-	u32 tgid = 0, tid = 0;
-	bool own = ids_own(&tid, &tgid);
+	u32 tgid = id >> 32, tid = id;
+	bool own = !filter.pidns_ino || ids_own(&tid, &tgid);
 
 	if (own && tgid == filter.self_tgid)
 		return false;
-	if (filter.by_tgid && !is_followed(bpf_get_current_pid_tgid() >> 32))
+	if (filter.by_tgid && !is_followed(id >> 32))
 		return false;
 	if (filter.by_tid && (!own || !bpf_map_lookup_elem(&follow_tid, &tid)))
 		return false;
@@ -127,6 +127,11 @@ static __always_inline bool filter_task(struct task_struct *t)
 	if (filter.by_cgroup && !filter_cgroup_ok(t))
 		return false;
 	return true;
+}
+
+static __always_inline bool filter_task(struct task_struct *t)
+{
+	return filter_task_id(t, bpf_get_current_pid_tgid());
 }
 
 /* A task's numbers in the namespace that spoor was given, 0 when it is of another. */

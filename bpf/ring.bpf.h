@@ -13,12 +13,16 @@ struct {
 	__uint(max_entries, 4096);
 } ring SEC(".maps");
 
-/* False: it is full. The reader polls; it is woken early only when the ring fills, so that a record costs no wake-up. */
+/* The reader polls; it is woken early only when the ring fills, so that a record costs no wake-up. */
+static __always_inline u64 ring_flags(void)
+{
+	return bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) >= ring_wake ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+}
+
+/* False: it is full. */
 static __always_inline bool ring_send(void *rec, u64 size)
 {
-	u64 flags = bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) >= ring_wake ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
-
-	return !bpf_ringbuf_output(&ring, rec, size, flags);
+	return !bpf_ringbuf_output(&ring, rec, size, ring_flags());
 }
 
 #endif

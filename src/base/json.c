@@ -9,14 +9,32 @@
 static void json_drain(struct json *j)
 {
 	errno = 0;
-	if (j->n && !j->err && fwrite(j->buf, 1, j->n, j->out) != j->n)
+	if (j->n && !j->err && fwrite_unlocked(j->buf, 1, j->n, j->out) != j->n)
 		j->err = errno ? -errno : -EIO;
 	j->n = 0;
 }
 
-/* The usual case is short: it is copied at once. */
+/* The usual case is a few bytes, sooner copied than a function is called for it. */
 static inline void json_put(struct json *j, const char *s, size_t n)
 {
+	if (__builtin_expect(n <= 24 && sizeof(j->buf) - j->n >= n, 1)) {
+		char *p = j->buf + j->n;
+
+		j->n += n;
+		if (n >= 8) {
+			memcpy(p, s, 8);
+			if (n > 16)
+				memcpy(p + 8, s + 8, 8);
+			memcpy(p + n - 8, s + n - 8, 8);
+		} else if (n >= 4) {
+			memcpy(p, s, 4);
+			memcpy(p + n - 4, s + n - 4, 4);
+		} else {
+			while (n--)
+				p[n] = s[n];
+		}
+		return;
+	}
 	while (__builtin_expect(n > sizeof(j->buf) - j->n, 0)) {
 		size_t part = sizeof(j->buf) - j->n;
 
@@ -71,11 +89,11 @@ void json_object_end(struct json *j) { json_end(j, '}'); }
 void json_array_begin(struct json *j) { json_begin(j, '['); }
 void json_array_end(struct json *j) { json_end(j, ']'); }
 
-void json_key(struct json *j, const char *key)
+void json_key_long(struct json *j, const char *key, size_t n)
 {
 	json_value(j);
 	json_putc(j, '"');
-	json_put(j, key, strlen(key));
+	json_put(j, key, n);
 	json_put(j, "\":", 2);
 	j->comma = false;
 }
@@ -97,10 +115,8 @@ static void json_escape(struct json *j, uint32_t cp)
 	}
 }
 
-static bool json_is_ascii(unsigned char c)
-{
-	return c >= ' ' && c < 0x7f && c != '"' && c != '\\';
-}
+/* What is copied as it is: ASCII but for the control characters, '"' and the backslash. */
+static const bool json_plain[256] = { [' '] = true, ['!'] = true, ['#' ... '['] = true, [']' ... '~'] = true };
 
 /* What cannot be copied as it is. Control characters of both sets are escaped, C1 (U+0080 to U+009F) and DEL too:
  * a terminal acts on them. Returns the bytes it took. */
@@ -129,7 +145,7 @@ void json_str(struct json *j, const char *s)
 	while (*s) {
 		const char *run = s;
 
-		while (json_is_ascii((unsigned char)*s))
+		while (json_plain[(unsigned char)*s])
 			s++;
 		json_put(j, run, (size_t)(s - run));
 		if (*s)
@@ -138,16 +154,29 @@ void json_str(struct json *j, const char *s)
 	json_putc(j, '"');
 }
 
-void json_u64(struct json *j, uint64_t v)
+/* Two digits at a time. */
+void json_u64_long(struct json *j, uint64_t v)
 {
-	char digits[20];
-	size_t i = sizeof(digits);
+	static const char pairs[] = "00010203040506070809" "10111213141516171819" "20212223242526272829" "30313233343536373839"
+				    "40414243444546474849" "50515253545556575859" "60616263646566676869" "70717273747576777879"
+				    "80818283848586878889" "90919293949596979899";
+	enum { MOST = 20 };
+	char digits[2 * MOST] = { 0 };
+	size_t i = MOST;
 
 	json_value(j);
-	do
-		digits[--i] = (char)('0' + v % 10);
-	while (v /= 10);
-	json_put(j, digits + i, sizeof(digits) - i);
+	for (; v >= 100; v /= 100)
+		memcpy(digits + (i -= 2), pairs + v % 100 * 2, 2);
+	if (v >= 10)
+		memcpy(digits + (i -= 2), pairs + v * 2, 2);
+	else
+		digits[--i] = (char)('0' + v);
+	if (sizeof(j->buf) - j->n < MOST) {
+		json_put(j, digits + i, MOST - i);
+		return;
+	}
+	memcpy(j->buf + j->n, digits + i, MOST); /* a constant length is a few moves */
+	j->n += MOST - i;
 }
 
 void json_i64(struct json *j, int64_t v)

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 
 enum { JSON_BUF = 8192 };
 
@@ -26,13 +27,46 @@ void json_object_begin(struct json *j);
 void json_object_end(struct json *j);
 void json_array_begin(struct json *j);
 void json_array_end(struct json *j);
-void json_key(struct json *j, const char *key);
+void json_key_long(struct json *j, const char *key, size_t n);
 void json_str(struct json *j, const char *s); /* NULL: null; invalid UTF-8 becomes U+FFFD, byte by byte */
-void json_u64(struct json *j, uint64_t v);
+void json_u64_long(struct json *j, uint64_t v);
 void json_i64(struct json *j, int64_t v);
 void json_f64(struct json *j, double v);      /* not finite: null */
 void json_bool(struct json *j, bool v);
 void json_null(struct json *j);
+
+/* Inline, so that of a literal's length is known: a record has some fifty keys. */
+static inline void json_key(struct json *j, const char *key)
+{
+	size_t n = strlen(key);
+	char *p = j->buf + j->n;
+
+	if (__builtin_expect(sizeof(j->buf) - j->n < n + 4, 0)) {
+		json_key_long(j, key, n);
+		return;
+	}
+	if (j->comma)
+		*p++ = ',';
+	*p++ = '"';
+	memcpy(p, key, n);
+	p += n;
+	*p++ = '"';
+	*p++ = ':';
+	j->n = (size_t)(p - j->buf);
+	j->comma = false;
+}
+
+static inline void json_u64(struct json *j, uint64_t v)
+{
+	if (__builtin_expect(v > 9 || sizeof(j->buf) - j->n < 2, 0)) {
+		json_u64_long(j, v);
+		return;
+	}
+	if (j->comma)
+		j->buf[j->n++] = ',';
+	j->buf[j->n++] = (char)('0' + v);
+	j->comma = true;
+}
 
 /* Members of an object. */
 static inline void json_put_u64(struct json *j, const char *key, uint64_t v)

@@ -100,9 +100,9 @@ int names_path_add(struct names *n, uint64_t key, uint32_t dev, const char *path
 
 const char *names_path(struct names *n, uint64_t key)
 {
-	const struct named *e = path_entry(n, key);
+	const struct named *e = key ? path_entry(n, key) : NULL;
 
-	return key && e->key == key && e->name ? e->name : "";
+	return e && e->key == key && e->name ? e->name : "";
 }
 
 const char *names_cgroup(struct names *n, uint64_t id)

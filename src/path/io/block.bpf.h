@@ -111,7 +111,7 @@ static __always_inline struct io_slot *loop_op(struct link *l, u8 *parent)
 }
 
 /* The operation that the running task works on. None in interrupt context: it runs there by chance. */
-static __always_inline struct io_slot *current_op(u32 *index, struct io_slot **carrier)
+static __always_inline struct io_slot *current_op(u64 id, u32 *index, struct io_slot **carrier)
 {
 	struct task_struct *t;
 	struct cpu_irq *c = cpu_irq_get();
@@ -119,7 +119,7 @@ static __always_inline struct io_slot *current_op(u32 *index, struct io_slot **c
 
 	if (!c || c->irq_depth || c->in_softirq)
 		return NULL;
-	s = sync_find((u32)bpf_get_current_pid_tgid(), index);
+	s = sync_find((u32)id, index);
 	if (s) {
 		if (s->kind < IO_KIND_N)
 			return s;
@@ -128,7 +128,7 @@ static __always_inline struct io_slot *current_op(u32 *index, struct io_slot **c
 		return sub_at(s);
 	}
 	t = current_task();
-	if (BPF_CORE_READ(t, flags) & PF_IO_WORKER)
+	if (KERNEL_READ(struct task_struct, t, flags) & PF_IO_WORKER)
 		return worker_op(t, index);
 	return NULL;
 }
@@ -150,7 +150,7 @@ static __always_inline void aio_advance(struct io_slot *s, struct io_slot *a, u3
 }
 
 /* Finds what a bio serves: the upper device's bio with the same data, else the running task's operation. */
-static __always_inline struct io_slot *bio_owner(struct bio *bio, u32 dev, struct link *l, u8 *parent,
+static __always_inline struct io_slot *bio_owner(struct bio *bio, u64 id, u32 dev, struct link *l, u8 *parent,
 						      struct io_slot **carrier)
 {
 	u64 vec = (u64)bio->bi_io_vec;
@@ -167,14 +167,14 @@ static __always_inline struct io_slot *bio_owner(struct bio *bio, u32 dev, struc
 			return s;
 		}
 	}
-	s = current_op(&index, carrier);
+	s = current_op(id, &index, carrier);
 	if (s) {
 		l->slot = index + 1;
 		l->seq = s->seq;
 		return s;
 	}
-	if (want_links && (BPF_CORE_READ(current_task(), flags) & (PF_KTHREAD | PF_LOCAL_THROTTLE)) ==
-			  (PF_KTHREAD | PF_LOCAL_THROTTLE))
+	if (want_links && (KERNEL_READ(struct task_struct, current_task(), flags) & (PF_KTHREAD | PF_LOCAL_THROTTLE)) ==
+				  (PF_KTHREAD | PF_LOCAL_THROTTLE))
 		return loop_op(l, parent);
 	return NULL;
 }
@@ -208,18 +208,19 @@ static __always_inline u8 bio_item(struct io_slot *s, u32 index, const struct bi
 	return s->nitems;
 }
 
-static __always_inline void origin_task(struct origin *a)
+static __always_inline void origin_task(struct origin *a, u64 id, const struct task_struct *t)
 {
-	a->submitter = bpf_get_current_pid_tgid();
-	bpf_get_current_comm(a->comm, sizeof(a->comm));
+	a->submitter = id;
+	current_comm(t, a->comm);
 }
 
 /* The file that a read-ahead is for. A stacked device's bio, which goes on to another device than the file system's,
  * is the same one again. */
-static __always_inline void origin_file(struct origin *a, struct bio *bio, u32 dev, u32 part)
+static __always_inline void origin_file(struct origin *a, struct bio *bio, u64 id, u32 dev, u32 part)
 {
 	struct bio_vec *vec = bio->bi_io_vec;
 	struct inode *inode = vec ? page_inode(BPF_CORE_READ(vec, bv_page), &a->offset) : NULL;
+	struct task_struct *t;
 	struct dentry *d;
 	bool blk;
 	u16 mode;
@@ -241,14 +242,16 @@ static __always_inline void origin_file(struct origin *a, struct bio *bio, u32 d
 		return;
 	if (a->offset >= 0)
 		a->offset <<= page_shift;
-	a->cgroup = bpf_get_current_cgroup_id();
-	origin_task(a);
+	t = current_task();
+	a->cgroup = current_cgroup(t);
+	origin_task(a, id, t);
 	a->path = path_send((u64)d, a->ino);
 }
 
-static __always_inline struct bio_slot *bio_enter(struct bio *bio, u64 now)
+static __always_inline struct bio_slot *bio_enter(struct bio *bio, struct key_set *k, u32 set, u64 now)
 {
-	u64 vec = (u64)bio->bi_io_vec;
+	u64 vec = (u64)bio->bi_io_vec, id = bpf_get_current_pid_tgid();
+	struct task_struct *t = block_only ? current_task() : NULL;
 	struct bio_slot *b;
 	struct io_slot *s, *carrier = NULL;
 	struct link l = {};
@@ -257,9 +260,9 @@ static __always_inline struct bio_slot *bio_enter(struct bio *bio, u64 now)
 	bool counted = !ndevs_want || filter_dev(dev) || filter_dev(part);
 	bool ahead = !block_only && rw_of(opf) == RW_READAHEAD && kind_wanted(IO_READAHEAD);
 
-	s = bio_owner(bio, dev, &l, &parent, &carrier);
+	s = block_only ? NULL : bio_owner(bio, id, dev, &l, &parent, &carrier);
 	if (block_only || (ahead && !s)) {
-		if (!filter_task(current_task()))
+		if (!filter_task_id(t ? t : current_task(), id))
 			return NULL;
 	} else if (!s && (filter_any_task() || file_want_ino)) {
 		return NULL;
@@ -268,10 +271,10 @@ static __always_inline struct bio_slot *bio_enter(struct bio *bio, u64 now)
 		s->dev = part;
 	if (s && counted)
 		s->matched = 1;
-	b = bio_claim((u64)bio, now, LOSS_BIO);
+	b = bio_claim_in(k, set, (u64)bio, now, LOSS_BIO);
 	if (!b)
 		return NULL;
-	b->t_submit = b->t_queue = now;
+	b->t_queue = now;
 	b->dev = dev;
 	b->sector = bio->bi_iter.bi_sector;
 	b->bytes = bio->bi_iter.bi_size;
@@ -280,10 +283,14 @@ static __always_inline struct bio_slot *bio_enter(struct bio *bio, u64 now)
 	if (b->preflush && !b->bytes)
 		b->rw = RW_FLUSH;
 	b->counted = counted;
+	if (ahead || (block_only && want_records)) {
+		b->has_origin = 1;
+		__builtin_memset(&b->origin, 0, sizeof(b->origin));
+	}
 	if (block_only && want_records)
-		origin_task(&b->origin);
+		origin_task(&b->origin, id, t);
 	else if (ahead)
-		origin_file(&b->origin, bio, dev, part);
+		origin_file(&b->origin, bio, id, dev, part);
 	if (ahead && !s && file_want_ino && !b->origin.dev) {
 		bio_release(b);
 		return NULL;
@@ -331,7 +338,7 @@ static __always_inline void bio_split(struct bio *front)
 	b->link.item = 0;
 	rest = bio_find(rest_bio = (u64)front->bi_private);
 	if (rest) {
-		if (rest->origin.offset >= 0)
+		if (rest->has_origin && rest->origin.offset >= 0)
 			rest->origin.offset += b->bytes;
 		rest->sector += b->bytes >> 9;
 		rest->bytes -= b->bytes;
@@ -409,8 +416,10 @@ static __always_inline void request_take(struct request_slot *r, struct bio_slot
 	}
 	if (!r->i.t_getrq)
 		r->i.t_getrq = b->t_getrq;
-	if (!r->origin.dev && (b->origin.dev || want_records))
+	if (b->has_origin && (!r->has_origin || !r->origin.dev)) {
 		r->origin = b->origin;
+		r->has_origin = 1;
+	}
 	r->counted |= b->counted;
 	r->preflush |= b->preflush;
 	if (b->rw == RW_FLUSH)
@@ -489,15 +498,17 @@ static __always_inline void request_adopt(struct request_slot *r, struct request
 
 static __always_inline struct request_slot *request_enter(struct request *rq, u64 now)
 {
-	struct request_slot *r = request_find((u64)rq);
+	u32 set = request_set((u64)rq);
+	struct key_set *k = bpf_map_lookup_elem(&request_keys, &set);
+	struct request_slot *r = k ? request_find_in(k, set, (u64)rq) : NULL;
 
-	return r ? r : request_claim((u64)rq, now, LOSS_REQUEST);
+	return r || !k ? r : request_claim_in(k, set, (u64)rq, now, LOSS_REQUEST);
 }
 
 /* The data of a finished bio may soon be another's. */
 static __always_inline void vec_forget(struct bio *bio, u32 dev)
 {
-	u64 vec = bio ? (u64)BPF_CORE_READ(bio, bi_io_vec) : 0;
+	u64 vec = bio ? (u64)KERNEL_READ(struct bio, bio, bi_io_vec) : 0;
 	struct vec_slot *v = vec ? vec_at(vec) : NULL;
 
 	if (v && v->vec == vec && v->dev == dev)
@@ -566,13 +577,16 @@ static __always_inline void device_row_add(const struct request_info *r, u64 now
 static __always_inline void disk_send(u32 kind, const struct request_info *r, u64 sector, const struct origin *a,
 				      u64 now, s32 error)
 {
-	struct scratch *sc = scratch_get();
-	struct io_rec_op *o;
+	struct io_rec_op *o = bpf_ringbuf_reserve(&ring, sizeof(*o) - sizeof(o->item) + sizeof(o->item[0]), 0);
 	struct io_item *it;
 
-	if (!sc)
+	if (!o) {
+		lose(LOSS_RING);
 		return;
-	o = &sc->disk;
+	}
+	__builtin_memset(o->part, 0, sizeof(o->part));
+	o->unreaped = 0;
+	o->pages_added = o->pages_dirtied = o->items_lost = o->seq = 0;
 	it = &o->item[0];
 	o->type = IO_REC_OP;
 	o->kind = kind;
@@ -599,8 +613,7 @@ static __always_inline void disk_send(u32 kind, const struct request_info *r, u6
 	if (r->t_queue > r->t_submit)
 		it->rq.at[IOS_THROTTLED] = r->t_queue;
 	item_complete(it, r, now, error);
-	if (!ring_send(o, sizeof(*o) - sizeof(o->item) + sizeof(o->item[0])))
-		lose(LOSS_RING);
+	bpf_ringbuf_submit(o, now & RING_LOOK ? BPF_RB_NO_WAKEUP : ring_flags());
 }
 
 /* Read-ahead is an operation of the kernel's own, from its submission to its completion. */
@@ -608,7 +621,7 @@ static __always_inline void ahead_finish(const struct origin *a, const struct re
 {
 	struct io_row *row;
 
-	if (block_only || !a->dev)
+	if (!a->dev)
 		return;
 	row = row_get(a->dev, IO_READAHEAD, 0);
 	if (row) {
@@ -632,18 +645,21 @@ static __always_inline void async_served(struct io_slot *s, u64 now, s32 error)
 		s->res = s->size;
 }
 
-__noinline int link_complete(u32 request, u32 i, u64 now, s32 error)
+static __always_inline void link_complete(struct request_slot *r, u32 i, u64 now, s32 error)
 {
-	struct request_slot *r = bpf_map_lookup_elem(&requests, &request);
-	struct io_item *it;
+	struct io_item *it = link_item(&r->link[i]);
 
-	if (!r)
-		return 0;
-	i &= LINKS - 1;
-	it = link_item(&r->link[i]);
 	if (it)
 		item_complete(it, &r->i, now, error);
 	async_served(link_slot(&r->link[i]), now, error);
+}
+
+__noinline int link_complete_more(u32 request, u32 i, u64 now, s32 error)
+{
+	struct request_slot *r = bpf_map_lookup_elem(&requests, &request);
+
+	if (r)
+		link_complete(r, i & (LINKS - 1), now, error);
 	return 0;
 }
 
@@ -675,22 +691,27 @@ static __always_inline void request_complete(struct request *rq, s32 error, u32 
 		    !file_want_ino)
 			lose(LOSS_REQUEST);
 	}
-	if (want_links) {
-		bio = (u64)BPF_CORE_READ(rq, bio);
+	if (want_links && rq->bio) {
+		vec_forget(rq->bio, r->i.dev);
+		bio = rq->bio->bi_next ? (u64)BPF_CORE_READ(rq, bio, bi_next) : 0; /* as a number, which a function takes */
 		for (u32 i = 0; i < STEPS && bio; i++)
 			bio = vecs_forget(bio, r->i.dev);
-		loop_forget(r, (u64)rq);
 	}
+	if (want_links)
+		loop_forget(r, (u64)rq);
 	preflush_settle(r);
 	if (r->i.t_submit) {
 		if (r->counted) {
 			device_row_add(&r->i, now, error != 0);
-			if (block_only && record_wanted(now - r->i.t_submit, error))
+			if (block_only && r->has_origin && record_wanted(now - r->i.t_submit, error))
 				disk_send(IO_DISK_READ + r->i.rw, &r->i, r->sector, &r->origin, now, error);
-			ahead_finish(&r->origin, &r->i, r->sector, now, error);
+			if (!block_only && r->has_origin)
+				ahead_finish(&r->origin, &r->i, r->sector, now, error);
 		}
-		for (u32 i = 0; i < LINKS && i < r->nlinks; i++)
-			link_complete(r->index, i, now, error);
+		if (r->nlinks)
+			link_complete(r, 0, now, error);
+		for (u32 i = 1; i < LINKS && i < r->nlinks; i++)
+			link_complete_more(r->index, i, now, error);
 	}
 	request_release(r);
 }
@@ -699,11 +720,16 @@ static __always_inline void request_complete(struct request *rq, s32 error, u32 
 
 static __always_inline void lean_issue(struct request *rq)
 {
+	u32 set = request_set((u64)rq);
+	struct key_set *k = bpf_map_lookup_elem(&request_keys, &set);
+	struct request_slot *r;
 	u64 now = bpf_ktime_get_ns();
-	struct request_slot *r = request_find((u64)rq);
 
+	if (!k)
+		return;
+	r = request_find_in(k, set, (u64)rq);
 	if (!r)
-		r = request_grab((u64)rq, now, LOSS_REQUEST);
+		r = request_grab(k, set, (u64)rq, now, LOSS_REQUEST);
 	else if (rq->start_time_ns > r->i.t_issue) /* a former life's: its completion was not seen */
 		lose(LOSS_REQUEST);
 	if (r)
@@ -770,7 +796,8 @@ static __always_inline void bio_complete(struct bio *bio)
 	async_served(link_slot(&b->link), now, bio->bi_status);
 	if (b->counted && !b->merged && !b->t_getrq) {
 		device_row_add(&r, now, bio->bi_status != 0);
-		ahead_finish(&b->origin, &r, b->sector, now, bio->bi_status);
+		if (!block_only && b->has_origin)
+			ahead_finish(&b->origin, &r, b->sector, now, bio->bi_status);
 	}
 	bio_release(b);
 }

@@ -12,25 +12,25 @@ const volatile struct sys_desc sys_descs[SYS_NR_MAX];
 
 /* ---- system calls ---- */
 
-static __always_inline bool carrier_begin(struct io_slot *s, u32 index, struct pt_regs *regs)
+static __always_inline bool carrier_begin(struct io_slot *s, u32 index, struct pt_regs *regs, const struct task_struct *t)
 {
 	u64 f;
 
 	s->matched = 0;
 	switch (s->kind) {
 	case IO_SUBMIT:
-		sync_start(s);
-		aio_begin(s, index, regs_syscall_arg(regs, 1), regs_syscall_arg(regs, 2));
+		sync_start(s, t);
+		aio_begin(s, index, regs_syscall_arg(regs, 1), regs_syscall_arg(regs, 2), t);
 		return s->sub_first;
 	case IO_URING_ENTER:
 		if (regs_syscall_arg(regs, 3) & 1 << 4) /* IORING_ENTER_REGISTERED_RING */
 			break;
-		f = file_of_fd(regs_syscall_arg(regs, 0));
+		f = file_of_fd(t, regs_syscall_arg(regs, 0));
 		if (f)
-			s->ring = (u64)BPF_CORE_READ((struct file *)f, private_data);
+			s->ring = (u64)KERNEL_READ(struct file, f, private_data);
 		break;
 	}
-	sync_start(s);
+	sync_start(s, t);
 	return true;
 }
 
@@ -44,28 +44,28 @@ static __always_inline void call_details(struct io_slot *s, struct pt_regs *regs
 	if (vectors >> (s->kind & 63) & 1)
 		s->size = iovecs_size(regs_syscall_arg(regs, 1), regs_syscall_arg(regs, 2));
 	/* The position is set to the end when the file is locked; also that of pwrite(). */
-	if (f && s->kind >= IO_WRITE && s->kind <= IO_PWRITEV2 && BPF_CORE_READ(f, f_flags) & O_APPEND)
-		s->offset = BPF_CORE_READ(f, f_inode, i_size);
+	if (f && s->kind >= IO_WRITE && s->kind <= IO_PWRITEV2 && KERNEL_READ(struct file, f, f_flags) & O_APPEND)
+		s->offset = KERNEL_READ(struct file, f, f_inode, i_size);
 }
 
-static __always_inline bool call_begin(struct io_slot *s, struct pt_regs *regs, u32 nr)
+static __always_inline bool call_begin(struct io_slot *s, struct pt_regs *regs, u32 nr, const struct task_struct *t)
 {
 	u32 fd = sys_descs[nr].fd, fd2 = sys_descs[nr].fd2, size = sys_descs[nr].size, off = sys_descs[nr].offset;
 
 	if (fd < SYS_ARG_NONE) {
-		bool ok = slot_set_file(s, file_of_fd(regs_syscall_arg(regs, fd))) && slot_filter_file(s);
-		if (!ok && (fd2 >= SYS_ARG_NONE || !slot_set_file(s, file_of_fd(regs_syscall_arg(regs, fd2))) ||
+		bool ok = slot_set_file(s, file_of_fd(t, regs_syscall_arg(regs, fd))) && slot_filter_file(s);
+		if (!ok && (fd2 >= SYS_ARG_NONE || !slot_set_file(s, file_of_fd(t, regs_syscall_arg(regs, fd2))) ||
 			    !slot_filter_file(s)))
 			return false;
 		if (ndevs_want && !s->matched && fd2 < SYS_ARG_NONE) { /* from one device to another */
-			struct file *to = (struct file *)file_of_fd(regs_syscall_arg(regs, fd2));
+			struct file *to = (struct file *)file_of_fd(t, regs_syscall_arg(regs, fd2));
 			s->matched = to && filter_dev(inode_dev(BPF_CORE_READ(to, f_inode), BPF_CORE_READ(to, f_inode, i_mode)));
 		}
 		if (s->file_flags & IOF_DIRECT)
 			s->flags |= IOF_DIRECT;
 		if (want_records && off == SYS_ARG_POS) {
 			struct file *f = (struct file *)s->file;
-			s->offset = BPF_CORE_READ(f, f_pos);
+			s->offset = KERNEL_READ(struct file, f, f_pos);
 		}
 	} else {
 		s->file = s->dentry = 0;
@@ -76,7 +76,7 @@ static __always_inline bool call_begin(struct io_slot *s, struct pt_regs *regs, 
 	}
 	if (size < SYS_ARG_NONE)
 		s->size = regs_syscall_arg(regs, size);
-	if (off < SYS_ARG_NONE)
+	if (want_records && off < SYS_ARG_NONE)
 		s->offset = regs_syscall_arg(regs, off);
 	if (want_records)
 		call_details(s, regs);
@@ -89,7 +89,7 @@ int io_sys_enter(u64 *ctx)
 	struct pt_regs *regs = (void *)ctx[0];
 	struct task_struct *t;
 	struct io_slot *s;
-	u64 nr = ctx[1];
+	u64 nr = ctx[1], id;
 	u32 kind, index, tid;
 
 	if (nr >= SYS_NR_MAX)
@@ -98,26 +98,27 @@ int io_sys_enter(u64 *ctx)
 	if (!kind || kind == IO_GETEVENTS || !ready) /* reaping is seen when it returns */
 		return 0;
 	t = current_task();
-	if (task_in_compat_syscall(t) || !filter_task(t))
+	id = bpf_get_current_pid_tgid();
+	if (task_in_compat_syscall(t) || !filter_task_id(t, id))
 		return 0;
-	tid = bpf_get_current_pid_tgid();
+	tid = id;
 	s = sync_find(tid, &index);
 	if (s) /* an operation whose end was not seen */
 		fault_settle(s, index);
 	s = sync_claim(tid, &index);
 	if (!s)
 		return 0;
-	slot_reset(s, kind, bpf_ktime_get_ns());
+	sync_reset(s, kind, bpf_ktime_get_ns(), id);
 	if (kind >= IO_KIND_N) {
-		if (!carrier_begin(s, index, regs))
+		if (!carrier_begin(s, index, regs, t))
 			sync_release(s);
 		return 0;
 	}
-	if (!call_begin(s, regs, nr)) {
+	if (!call_begin(s, regs, nr, t)) {
 		sync_release(s);
 		return 0;
 	}
-	sync_start(s);
+	sync_start(s, t);
 	return 0;
 }
 
@@ -239,7 +240,7 @@ int io_fault_begin_tp(u64 *ctx)
 static __always_inline void pages_added(void)
 {
 	u32 index;
-	struct io_slot *carrier, *s = current_op(&index, &carrier);
+	struct io_slot *carrier, *s = current_op(bpf_get_current_pid_tgid(), &index, &carrier);
 
 	if (s)
 		s->pages_added++;
@@ -255,7 +256,7 @@ int io_page_added(u64 *ctx)
 static __always_inline int page_dirtied(void)
 {
 	u32 index;
-	struct io_slot *carrier, *s = current_op(&index, &carrier);
+	struct io_slot *carrier, *s = current_op(bpf_get_current_pid_tgid(), &index, &carrier);
 
 	if (s)
 		s->pages_dirtied++;
@@ -358,8 +359,11 @@ int io_uring_sweep(u64 *ctx)
 /* Only bios of a cgroup that has a limit come here (5.18 on; before, all do). */
 static __always_inline int throttle_enter(struct bio *bio)
 {
-	if (ready && !bio_find((u64)bio))
-		bio_enter(bio, bpf_ktime_get_ns());
+	u32 set = bio_set((u64)bio);
+	struct key_set *k = bpf_map_lookup_elem(&bio_keys, &set);
+
+	if (ready && k && !bio_find_in(k, set, (u64)bio))
+		bio_enter(bio, k, set, bpf_ktime_get_ns());
 	return 0;
 }
 
@@ -379,14 +383,16 @@ SEC("tp_btf/block_bio_queue")
 int io_bio_queue(u64 *ctx)
 {
 	struct bio *bio = UNTRUSTED(struct bio, CTX_ARG01(ctx, arg_bio_queue));
+	u32 set = bio_set((u64)bio);
+	struct key_set *k = bpf_map_lookup_elem(&bio_keys, &set);
 	struct bio_slot *b;
 	struct io_item *it;
 	u64 now;
 
-	if (!ready)
+	if (!ready || !k)
 		return 0;
 	now = bpf_ktime_get_ns();
-	b = bio_find((u64)bio);
+	b = bio_find_in(k, set, (u64)bio);
 	/* Found: it came from throttling. An entry whose bio ended unseen differs in where it goes. */
 	if (b && !b->t_getrq && b->sector == bio->bi_iter.bi_sector) {
 		b->t_queue = now;
@@ -397,7 +403,7 @@ int io_bio_queue(u64 *ctx)
 	}
 	if (b)
 		bio_release(b);
-	bio_enter(bio, now);
+	bio_enter(bio, k, set, now);
 	return 0;
 }
 

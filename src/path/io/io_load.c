@@ -74,12 +74,18 @@ static bool bios_skipped(const struct io_opts *o)
 	return o->block_only && !o->records && !tasks_filtered(o) && !o->devs_part;
 }
 
+/* A device's requests alone are many: they say themselves when they were got. */
+static bool getrq_wanted(const struct io_opts *o)
+{
+	return o->records && !o->block_only;
+}
+
 static unsigned int wanted_mask(const struct io_opts *o)
 {
 	unsigned int w = W_BLOCK;
 	uint64_t k = o->kinds ? o->kinds : ~0ull;
 
-	if (o->records)
+	if (getrq_wanted(o))
 		w |= W_GETRQ;
 	if (!bios_skipped(o))
 		w |= W_BIO;
@@ -148,8 +154,8 @@ static void set_wanted(struct io_state *st)
 	ro->want_errors_only = o->errors_only;
 	ro->block_only = o->block_only;
 	ro->bios_unseen = bios_skipped(o);
-	ro->want_getrq = o->records;
-	ro->want_links = o->records || tasks_filtered(o) || o->ndevs;
+	ro->want_getrq = getrq_wanted(o);
+	ro->want_links = !o->block_only && (o->records || tasks_filtered(o) || o->ndevs);
 	ro->kinds_want = o->kinds;
 	ro->ndevs_want = o->ndevs < 16 ? o->ndevs : 16;
 	memcpy(ro->devs_want, o->devs, sizeof(ro->devs_want));

@@ -24,21 +24,59 @@ static __always_inline struct task_struct *current_task(void)
 	return (struct task_struct *)bpf_get_current_task();
 }
 
-static __always_inline u64 file_of_fd(u32 fd)
+/* As bpf_get_current_cgroup_id() and bpf_get_current_comm(), by loads where that is possible. t: the running task. */
+static __always_inline u64 current_cgroup(const struct task_struct *t)
+{
+#ifdef HAVE_RDONLY_CAST
+	if (bpf_core_field_exists(t->cgroups) && bpf_core_field_exists(struct css_set, dfl_cgrp) &&
+	    bpf_core_field_exists(struct cgroup, kn) && bpf_core_field_exists(struct kernfs_node, id))
+		return KERNEL_READ(struct task_struct, t, cgroups, dfl_cgrp, kn)->id;
+#endif
+	return bpf_get_current_cgroup_id();
+}
+
+static __always_inline void current_comm(const struct task_struct *t, char comm[16])
+{
+#ifdef HAVE_RDONLY_CAST
+	if (bpf_core_field_exists(t->comm)) {
+		u64 at = (u64)t + bpf_core_field_offset(struct task_struct, comm);
+		struct list_head *words = UNTRUSTED(struct list_head, at); /* any structure that is 16 bytes */
+
+		((u64 *)comm)[0] = (u64)words->next;
+		((u64 *)comm)[1] = (u64)words->prev;
+		return;
+	}
+#endif
+	bpf_get_current_comm(comm, 16);
+}
+
+/* Of a file descriptor of the running task. */
+#ifdef HAVE_RDONLY_CAST
+static __always_inline u64 file_of_fd(const struct task_struct *t, u32 fd)
+{
+	struct files_struct *files = UNTRUSTED(struct task_struct, t)->files;
+	struct fdtable *fdt = files ? files->fdt : NULL;
+
+	if (!fdt || fd >= fdt->max_fds)
+		return 0;
+	return (u64)UNTRUSTED(struct hlist_head, fdt->fd + fd)->first; /* any structure that is one pointer */
+}
+#else
+static __always_inline u64 file_of_fd(const struct task_struct *t, u32 fd)
 {
 	struct files_struct *files;
 	struct fdtable *fdt;
 	struct file **table, *f = NULL;
 
 	if (has_task_btf) { /* typed pointers are read directly */
-		struct task_struct *t = UNTRUSTED(struct task_struct, bpf_get_current_task_btf());
+		t = bpf_get_current_task_btf();
 		files = t->files;
 		fdt = files ? files->fdt : NULL;
 		if (!fdt || fd >= fdt->max_fds)
 			return 0;
 		table = fdt->fd;
 	} else {
-		files = BPF_CORE_READ(current_task(), files);
+		files = BPF_CORE_READ(t, files);
 		fdt = files ? BPF_CORE_READ(files, fdt) : NULL;
 		if (!fdt || fd >= BPF_CORE_READ(fdt, max_fds))
 			return 0;
@@ -47,6 +85,7 @@ static __always_inline u64 file_of_fd(u32 fd)
 	bpf_probe_read_kernel(&f, sizeof(f), table + fd);
 	return (u64)f;
 }
+#endif
 
 /* File systems without storage behind them (include/uapi/linux/magic.h). */
 static __always_inline bool fs_is_pseudo(u64 magic)
@@ -69,16 +108,16 @@ static __always_inline bool fs_is_pseudo(u64 magic)
 /* The device that an inode is on, or, of a device node, is. */
 static __always_inline u32 inode_dev(struct inode *inode, u16 mode)
 {
-	return (mode & S_IFMT) == S_IFBLK ? BPF_CORE_READ(inode, i_rdev) : BPF_CORE_READ(inode, i_sb, s_dev);
+	return (mode & S_IFMT) == S_IFBLK ? KERNEL_READ(struct inode, inode, i_rdev) : KERNEL_READ(struct inode, inode, i_sb, s_dev);
 }
 
 static __always_inline void slot_set_inode(struct io_slot *s, struct inode *inode)
 {
-	u16 mode = BPF_CORE_READ(inode, i_mode);
+	u16 mode = KERNEL_READ(struct inode, inode, i_mode);
 
 	s->inode = (u64)inode;
-	s->ino = BPF_CORE_READ(inode, i_ino);
-	s->file_flags = fs_is_pseudo(BPF_CORE_READ(inode, i_sb, s_magic)) ? 0 : mode & S_IFMT;
+	s->ino = KERNEL_READ(struct inode, inode, i_ino);
+	s->file_flags = fs_is_pseudo(KERNEL_READ(struct inode, inode, i_sb, s_magic)) ? 0 : mode & S_IFMT;
 	s->dev = inode_dev(inode, mode);
 }
 
@@ -94,15 +133,15 @@ static __always_inline bool slot_set_file(struct io_slot *s, u64 file)
 
 	if (!file)
 		return false;
-	inode = (u64)BPF_CORE_READ(f, f_inode);
+	inode = (u64)KERNEL_READ(struct file, f, f_inode);
 	same = s->file == file && s->inode == inode;
 	if (!same || want_records || file_want_ino) {
-		if (!same || BPF_CORE_READ((struct inode *)inode, i_ino) != s->ino)
+		if (!same || KERNEL_READ(struct inode, inode, i_ino) != s->ino)
 			slot_set_inode(s, (struct inode *)inode);
-		s->dentry = (u64)BPF_CORE_READ(f, f_path.dentry);
+		s->dentry = (u64)KERNEL_READ(struct file, f, f_path.dentry);
 		s->file = file;
 		s->file_flags &= S_IFMT;
-		if (BPF_CORE_READ(f, f_flags) & O_DIRECT)
+		if (KERNEL_READ(struct file, f, f_flags) & O_DIRECT)
 			s->file_flags |= IOF_DIRECT;
 	}
 	s->has_file = 1;
@@ -119,26 +158,40 @@ static __always_inline bool slot_filter_file(struct io_slot *s)
 	return true;
 }
 
-static __always_inline void slot_reset(struct io_slot *s, u32 kind, u64 now)
+/* id: as bpf_get_current_pid_tgid() has it. */
+static __always_inline void slot_reset(struct io_slot *s, u32 kind, u64 now, u64 id)
 {
-	u64 id = bpf_get_current_pid_tgid();
-
 	s->kind = kind;
 	s->nitems = s->matched = s->done = s->has_file = 0;
 	s->flags = 0;
-	__builtin_memset(&s->clock, 0, sizeof(s->clock));
 	s->t = now;
-	s->offset = -1;
 	s->size = 0;
 	s->tgid = id >> 32;
 	s->tid = id;
-	s->nbios = s->pages_added = s->pages_dirtied = s->items_lost = 0;
-	s->sub = s->sub_first = s->next = 0;
+	s->nbios = 0;
+	if (!want_records)
+		return;
+	s->offset = -1;
+	s->pages_added = s->pages_dirtied = s->items_lost = 0;
+}
+
+static __always_inline void sync_reset(struct io_slot *s, u32 kind, u64 now, u64 id)
+{
+	slot_reset(s, kind, now, id);
+	__builtin_memset(&s->clock, 0, sizeof(s->clock));
+	s->sub = s->sub_first = 0;
 	s->sub_left = 0;
 	s->ring = 0;
-	s->submitted_at = s->done_at = s->early = 0;
-	s->batch = 0;
-	s->res = 0;
+}
+
+/* Its clock is set when the submission ends. */
+static __always_inline void async_reset(struct io_slot *a, u32 kind, u64 now, u64 id)
+{
+	slot_reset(a, kind, now, id);
+	a->flags = IOF_ASYNC;
+	a->next = a->batch = 0;
+	a->submitted_at = a->done_at = a->early = 0;
+	a->res = 0;
 }
 
 /* A name of an inode, if the kernel has one in memory. */
@@ -160,12 +213,16 @@ __noinline u64 path_send(u64 dentry, u64 ino)
 	u8 one = 1;
 
 	d = (struct dentry *)dentry;
-	if (!sc || !d || BPF_CORE_READ(d, d_inode, i_ino) != ino)
+	if (!sc || !d || KERNEL_READ(struct dentry, dentry, d_inode, i_ino) != ino)
 		return 0;
-	key = dentry * 31 + BPF_CORE_READ(d, d_name.hash_len) * 0x9e3779b97f4a7c15ull + ino +
-	      BPF_CORE_READ(d, d_parent, d_name.hash_len) * 0xbf58476d1ce4e5b9ull;
-	if (bpf_map_lookup_elem(&paths_sent, &key))
+	key = dentry * 31 + KERNEL_READ(struct dentry, dentry, d_name.hash_len) * 0x9e3779b97f4a7c15ull + ino +
+	      KERNEL_READ(struct dentry, dentry, d_parent, d_name.hash_len) * 0xbf58476d1ce4e5b9ull;
+	if (key == sc->path_last)
 		return key;
+	if (bpf_map_lookup_elem(&paths_sent, &key)) {
+		sc->path_last = key;
+		return key;
+	}
 	root = (u64)BPF_CORE_READ(d, d_inode, i_sb, s_root);
 	sc->path.truncated = 1;
 	for (n = 0; n < IO_DEPTH; n++) {
@@ -198,8 +255,12 @@ __noinline u64 path_send(u64 dentry, u64 ino)
 		return 0;
 	}
 	bpf_map_update_elem(&paths_sent, &key, &one, BPF_ANY);
+	sc->path_last = key;
 	return key;
 }
+
+/* Bits of a time stamp that are all 0 for one record of eight: that one looks how full the ring is. */
+enum { RING_LOOK = 7 << 4 };
 
 /* Sends the record of slot `index`. The clock is stopped, everything else is in the slot. */
 static __always_inline void op_send(struct io_slot *s, u32 index, u64 wall, s64 ret, u64 inflight, u64 unreaped)
@@ -238,9 +299,10 @@ static __always_inline void op_send(struct io_slot *s, u32 index, u64 wall, s64 
 	if (s->flags & (IOF_ASYNC | IOF_END_UNSEEN)) /* ends in another task's context */
 		__builtin_memcpy(r->comm, s->comm, sizeof(r->comm));
 	else
-		bpf_get_current_comm(r->comm, sizeof(r->comm));
+		current_comm(current_task(), r->comm);
 	r->path = path_send(s->dentry, s->ino);
-	if (!ring_send(r, sizeof(*r) - sizeof(r->item) + n * sizeof(r->item[0])))
+	if (bpf_ringbuf_output(&ring, r, sizeof(*r) - sizeof(r->item) + n * sizeof(r->item[0]),
+			       (s->t + wall) & RING_LOOK ? BPF_RB_NO_WAKEUP : ring_flags()))
 		lose(LOSS_RING);
 }
 
@@ -320,10 +382,10 @@ static __always_inline void fault_settle(struct io_slot *s, u32 index)
 }
 
 /* Starts the clock of a claimed slot. */
-static __always_inline void sync_start(struct io_slot *s)
+static __always_inline void sync_start(struct io_slot *s, const struct task_struct *t)
 {
 	if (want_records)
-		s->cgroup = bpf_get_current_cgroup_id();
+		s->cgroup = current_cgroup(t);
 	clock_run(&s->clock, s->t);
 }
 
@@ -331,14 +393,16 @@ static __always_inline void sync_start(struct io_slot *s)
 static __always_inline void inode_op_begin(u32 kind, struct inode *inode, u32 flags)
 {
 	struct io_slot *s;
-	u32 index, tid = bpf_get_current_pid_tgid();
+	struct task_struct *t = current_task();
+	u64 id = bpf_get_current_pid_tgid();
+	u32 index, tid = id;
 
-	if (!ready || !filter_task(current_task()) || sync_find(tid, &index))
+	if (!ready || !filter_task_id(t, id) || sync_find(tid, &index))
 		return;
 	s = sync_claim(tid, &index);
 	if (!s)
 		return;
-	slot_reset(s, kind, bpf_ktime_get_ns());
+	sync_reset(s, kind, bpf_ktime_get_ns(), id);
 	s->flags = flags;
 	s->file = s->dentry = 0;
 	s->dev = s->ino = 0;
@@ -350,7 +414,7 @@ static __always_inline void inode_op_begin(u32 kind, struct inode *inode, u32 fl
 		sync_release(s);
 		return;
 	}
-	sync_start(s);
+	sync_start(s, t);
 }
 
 #endif

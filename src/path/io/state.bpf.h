@@ -17,8 +17,9 @@ const volatile bool want_errors_only;
 const volatile bool fault_by_tracepoint; /* page faults are seen by mm_filemap_fault, not by fentry */
 /* Which upper bio a stacked device's bio serves: for records, and for filters that the upper one passed. */
 const volatile bool want_links;
-/* The time when a request was got, to the nanosecond. The summary alone takes the request's own, which since 6.9
- * may be as old as the plug (da4c8c3d0975). */
+/* The time when a request was got, to the nanosecond. The summary, and records of --block, take the request's own, which since
+ * 6.9 may be as old as the plug (da4c8c3d0975) where the task has not slept since: it is wrong by no more than it took to
+ * come from the bio to the request without waiting. */
 const volatile bool want_getrq;
 const volatile bool bios_unseen;         /* --block summary: requests count by themselves */
 const volatile bool block_only;          /* device requests are the operations */
@@ -42,36 +43,50 @@ static __always_inline void lose(u32 what)
 #define STACK_PRINTS
 #include "stack.bpf.h"
 
+/* By cache lines: what an asynchronous operation's completion touches, on another CPU, is the first one alone; the summary
+ * does without the last ones. */
 struct io_slot {
 	u64 key;                         /* owner; 0: free. Sync: thread id. Async: what names the operation */
 	u32 seq;                         /* counts the slot's operations: a stale link does not match */
-	u8 kind, nitems, matched, done, has_file;
 	u32 flags;
-	struct task_clock clock;
-	u64 t;
-	u64 file, inode, dentry, ino;    /* file, inode: kept between operations as a cache */
-	u32 dev, file_flags;
-	s64 offset;
+	u8 kind, nitems, matched, done, has_file, pad[3];
 	u64 size;
-	u64 cgroup;
+	u64 t;
+	u64 submitted_at, done_at;       /* asynchronous */
+	s64 res;
+
+	struct task_clock clock;
+	u64 file, inode;                 /* kept between operations as a cache */
+	u32 dev, file_flags;
+	u32 next, batch;                 /* asynchronous; batch: place in the io_submit call */
+
+	u64 ino;
+	u64 early;                       /* asynchronous, reaped before its submission returned: when */
 	u32 tid, tgid;
-	u32 nbios, pages_added, pages_dirtied, items_lost;
 	/* synchronous: the asynchronous operation being submitted */
 	u32 sub, sub_seq;                /* slot index + 1, 0: none; and its seq */
 	u32 sub_first;                   /* chain of a libaio batch */
+	u32 nbios;
 	s64 sub_left;                    /* bytes of it not yet seen as bios */
 	u64 ring;                        /* io_uring_enter: struct io_ring_ctx */
-	/* asynchronous */
-	u32 next, batch;                 /* batch: place in the io_submit call */
-	u64 early;                       /* reaped before its submission returned: when */
-	u64 part0[TP_N];                /* the submitter's parts when the submission began */
-	u64 submitted_at, done_at;
-	s64 res;
+	s64 offset;
+
+	u64 part0[TP_N];                 /* io_uring: the submitter's parts when the submission began */
+	u64 dentry, cgroup;
+
+	u32 pages_added, pages_dirtied, items_lost, pad2;
 	char comm[16];
+	u64 pad3[4];
 };
+_Static_assert(sizeof(struct io_slot) == 6 * 64 && __builtin_offsetof(struct io_slot, clock) == 64 &&
+	       __builtin_offsetof(struct io_slot, ino) == 3 * 64, "io_slot");
+
+/* Nobody maps them into memory, but such a map begins at a page, so that cache lines are as they are laid out. */
+#define LINES_KEPT BPF_F_MMAPABLE
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, LINES_KEPT);
 	__uint(max_entries, 512);
 	__type(key, u32);
 	__type(value, struct io_slot);
@@ -108,6 +123,7 @@ struct key_set { u64 key[POINTER_WAYS]; };
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, LINES_KEPT);
 	__uint(max_entries, 64);
 	__type(key, u32);
 	__type(value, struct key_set);
@@ -116,17 +132,21 @@ struct {
 /* Who submitted a bio, for --block; and of read-ahead, an operation of its own, the file. dev 0: it is none. */
 struct origin { u64 ino, path, cgroup, submitter; s64 offset; u32 dev, pad; char comm[16]; };
 
+/* The first cache line is all that most need. */
 struct bio_slot {
-	u64 claimed, t_submit, t_queue, t_getrq;
-	u32 dev, bytes, index;
+	u64 t_submit, t_queue, t_getrq;
 	u64 sector;
+	u32 dev, bytes, index;
 	u8 rw, counted, merged, preflush;
-	struct origin origin;
+	u8 has_origin, pad[3];           /* else the last member says nothing */
 	struct link link;
+	struct origin origin;
 };
+_Static_assert(sizeof(struct bio_slot) == 2 * 64, "bio_slot");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, LINES_KEPT);
 	__uint(max_entries, 256);
 	__type(key, u32);
 	__type(value, struct bio_slot);
@@ -140,18 +160,22 @@ struct request_info {
 	u8 rw, flags, pad[6];
 };
 
+/* Of one that nothing merged into the first two cache lines are all. */
 struct request_slot {
 	u64 claimed;
 	struct request_info i;
 	u64 sector;
 	u32 index;                       /* its own in the map */
-	u8 nlinks, counted, preflush;
-	struct origin origin;
+	u8 nlinks, counted, preflush, has_origin;
 	struct link link[LINKS];
+	u64 pad[6];
+	struct origin origin;
 };
+_Static_assert(sizeof(struct request_slot) == 15 * 64 && __builtin_offsetof(struct request_slot, sector) == 64, "request_slot");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, LINES_KEPT);
 	__uint(max_entries, 256);
 	__type(key, u32);
 	__type(value, struct request_slot);
@@ -204,8 +228,8 @@ struct {
 } paths_sent SEC(".maps");
 
 struct scratch {
+	u64 path_last;                   /* key of the path that a record named last */
 	struct io_rec_path path;
-	struct io_rec_op disk;
 };
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -376,19 +400,26 @@ static __always_inline struct io_item *item_new(struct io_slot *s, u32 index, u3
 /* An entry that nobody freed (its bio ended unseen) is taken over after a minute. There is no compare-and-swap before
  * 5.12: that CPUs begin with different ways keeps two of them from claiming one entry at the same instant; what is
  * left of that shows as a completion without a request, and is counted. */
-#define DEFINE_POINTER_TABLE(name, map, keys, mask)                                            \
-static __always_inline struct type_##name *name##_find(u64 p)                                  \
+#define DEFINE_POINTER_TABLE(name, map, keys, mask, since)                                     \
+static __always_inline u32 name##_set(u64 p)                                                   \
 {                                                                                              \
-	u32 set = slot_hash_pointer(p) & (mask / POINTER_WAYS), i;                             \
-	struct key_set *k = bpf_map_lookup_elem(&keys, &set);                                  \
-	if (!k)                                                                                \
-		return NULL;                                                                   \
+	return slot_hash_pointer(p) & (mask / POINTER_WAYS);                                   \
+}                                                                                              \
+/* set, k: where its address may be. */                                                        \
+static __always_inline struct type_##name *name##_find_in(struct key_set *k, u32 set, u64 p)   \
+{                                                                                              \
 	for (u32 way = 0; way < POINTER_WAYS; way++) {                                         \
-		i = set * POINTER_WAYS + way;                                                  \
+		u32 i = set * POINTER_WAYS + way;                                              \
 		if (k->key[way] == p)                                                          \
 			return bpf_map_lookup_elem(&map, &i);                                  \
 	}                                                                                      \
 	return NULL;                                                                           \
+}                                                                                              \
+static __always_inline struct type_##name *name##_find(u64 p)                                  \
+{                                                                                              \
+	u32 set = name##_set(p);                                                               \
+	struct key_set *k = bpf_map_lookup_elem(&keys, &set);                                  \
+	return k ? name##_find_in(k, set, p) : NULL;                                           \
 }                                                                                              \
 /* Index + 1 of an entry of the set that nobody freed for a minute; 0: there is none. */       \
 __noinline u32 name##_stale(u32 set, u32 cpu, u64 now)                                         \
@@ -396,20 +427,17 @@ __noinline u32 name##_stale(u32 set, u32 cpu, u64 now)                          
 	for (u32 n = 0; n < POINTER_WAYS; n++) {                                               \
 		u32 i = set * POINTER_WAYS + ((cpu + n) & (POINTER_WAYS - 1));                 \
 		struct type_##name *s = bpf_map_lookup_elem(&map, &i);                         \
-		if (s && (s64)(now - s->claimed) > 60000000000ll)                              \
+		if (s && (s64)(now - s->since) > 60000000000ll)                                \
 			return i + 1;                                                          \
 	}                                                                                      \
 	return 0;                                                                              \
 }                                                                                              \
 /* As it was left, but for who and when. */                                                    \
-static __always_inline struct type_##name *name##_grab(u64 p, u64 now, u32 loss)               \
+static __always_inline struct type_##name *name##_grab(struct key_set *k, u32 set, u64 p,      \
+						       u64 now, u32 loss)                      \
 {                                                                                              \
-	u32 set = slot_hash_pointer(p) & (mask / POINTER_WAYS), cpu = bpf_get_smp_processor_id();\
-	struct key_set *k = bpf_map_lookup_elem(&keys, &set);                                  \
-	u32 way = 0, n, i;                                                                     \
+	u32 cpu = bpf_get_smp_processor_id(), way = 0, n, i;                                   \
 	struct type_##name *s;                                                                 \
-	if (!k)                                                                                \
-		return NULL;                                                                   \
 	for (n = 0; n < POINTER_WAYS; n++) {                                                   \
 		way = (cpu + n) & (POINTER_WAYS - 1);                                          \
 		if (!k->key[way])                                                              \
@@ -428,20 +456,27 @@ static __always_inline struct type_##name *name##_grab(u64 p, u64 now, u32 loss)
 		return NULL;                                                                   \
 	k->key[way] = p;                                                                       \
 	s->index = i;                                                                          \
-	s->claimed = now;                                                                      \
+	s->since = now;                                                                        \
 	return s;                                                                              \
 }                                                                                              \
-static __always_inline struct type_##name *name##_claim(u64 p, u64 now, u32 loss)              \
+static __always_inline struct type_##name *name##_claim_in(struct key_set *k, u32 set, u64 p,  \
+							   u64 now, u32 loss)                  \
 {                                                                                              \
-	struct type_##name *s = name##_grab(p, now, loss);                                     \
+	struct type_##name *s = name##_grab(k, set, p, now, loss);                             \
 	u32 index;                                                                             \
 	if (!s)                                                                                \
 		return NULL;                                                                   \
 	index = s->index;                                                                      \
 	__builtin_memset(s, 0, __builtin_offsetof(struct type_##name, link));                  \
 	s->index = index;                                                                      \
-	s->claimed = now;                                                                      \
+	s->since = now;                                                                        \
 	return s;                                                                              \
+}                                                                                              \
+static __always_inline struct type_##name *name##_claim(u64 p, u64 now, u32 loss)              \
+{                                                                                              \
+	u32 set = name##_set(p);                                                               \
+	struct key_set *k = bpf_map_lookup_elem(&keys, &set);                                  \
+	return k ? name##_claim_in(k, set, p, now, loss) : NULL;                               \
 }                                                                                              \
 static __always_inline void name##_release(const struct type_##name *s)                        \
 {                                                                                              \
@@ -453,8 +488,8 @@ static __always_inline void name##_release(const struct type_##name *s)         
 
 #define type_bio bio_slot
 #define type_request request_slot
-DEFINE_POINTER_TABLE(bio, bios, bio_keys, bio_mask)
-DEFINE_POINTER_TABLE(request, requests, request_keys, request_mask)
+DEFINE_POINTER_TABLE(bio, bios, bio_keys, bio_mask, t_submit)
+DEFINE_POINTER_TABLE(request, requests, request_keys, request_mask, claimed)
 
 static __always_inline struct vec_slot *vec_at(u64 vec)
 {
