@@ -124,7 +124,8 @@ case_input() {
 	refused "unknown container" 1 "deadbeef1234" io --container deadbeef1234
 	refused "unknown kind of operation" 2 "did you mean 'reads'" io --op raeds
 	refused "unknown file" 1 "/no/such" io --file /no/such
-	refused "sync of a file" 2 "belong to no file" io --file /etc/passwd --op msync
+	refused "sync of a file" 2 "belong to no file" io --file /etc/passwd --op sync
+	refused "journal commits of a file" 2 "belong to no file" io --file /etc/passwd --op "journal commit"
 	refused "a comm that is too long" 2 "15" io -n a-name-of-more-than-15-bytes
 	refused "an output that cannot be written" 1 "/no/such/dir" io -D 0.1 -o /no/such/dir/x
 	refused "nothing after --" 2 "command" io --

@@ -163,6 +163,11 @@ scenario_cache_hit() {
 	E
 }
 
+scenario_operations() {
+	file_system ext4 128 || { skip operations "no ext4"; return; }
+	operations_in operations "$mnt"
+}
+
 scenario_readahead() {
 	file_system ext4 128 || { skip readahead "no ext4"; return; }
 	dd if=/dev/urandom of="$mnt/big" bs=1M count=8 conv=fsync 2>/dev/null
@@ -391,7 +396,7 @@ scenario_not_here() {
 	skip hotplug "the machine's processors are not ours; in VMs"
 }
 
-scenarios=(counts runq_busy softirq cache_hit readahead journal fsync_xfs fsync_btrfs throttled merged nested errors libaio io_uring
+scenarios=(counts runq_busy softirq cache_hit operations readahead journal fsync_xfs fsync_btrfs throttled merged nested errors libaio io_uring
 	io_uring_workers io_uring_sqpoll faults killed inode_lock threads_10000 not_here)
 after=end_all
 

@@ -337,6 +337,12 @@ scenario_journal() {
 	E
 }
 
+scenario_operations() {
+	local nb
+	nb=$(mk_null_blk nb0 0 64 0) && mkfs_mount ext4 "$nb" /tmp/mnt || { fail operations "no device"; return; }
+	operations_in operations /tmp/mnt
+}
+
 scenario_readahead() {
 	local nb
 	nb=$(mk_null_blk nb0 0 64 0) && mkfs_mount ext4 "$nb" /tmp/mnt "$(quiet_mount ext4)" || { fail readahead "no device"; return; }
@@ -549,7 +555,7 @@ scenario_survey() {
 }
 
 scenarios=(dm_delay null_blk request_tag runq_busy runq_cpu_max softirq journal io_max dirty_throttle inode_lock cache_hit
-	readahead merged dm_loop_ext4 drivers libaio io_uring io_uring_workers io_uring_sqpoll faults fsync_ext4 fsync_xfs fsync_btrfs
+	operations readahead merged dm_loop_ext4 drivers libaio io_uring io_uring_workers io_uring_sqpoll faults fsync_ext4 fsync_xfs fsync_btrfs
 	errors killed device_removed hotplug threads_10000)
 after=lib_cleanup
 

@@ -133,11 +133,12 @@ __noinline int aio_begin_one(u32 carrier, u64 iocb_user, u32 batch)
 	if (!a)
 		return 0;
 	a->size = cb.opcode == 7 || cb.opcode == 8 ? iovecs_size(cb.buf, cb.nbytes) : cb.nbytes;
-	a->offset = cb.offset;
 	if (!slot_set_file(a, file_of_fd(cb.fd)) || !slot_filter_file(a)) {
 		a->key = 0;
 		return 0;
 	}
+	if (want_records && a->kind <= IO_AIO_WRITE)
+		a->offset = file_offset(a, a->kind == IO_AIO_WRITE, cb.rw_flags, cb.offset);
 	a->batch = batch;
 	if (a->file_flags & IOF_DIRECT)
 		a->flags |= IOF_DIRECT;
@@ -242,7 +243,7 @@ struct {
 } uring_seen SEC(".maps");
 
 /* Of opcodes (include/uapi/linux/io_uring.h). A table, and no switch: the verifier would follow each kind to the end. */
-enum { URING_OPCODES = 64 };
+enum { URING_OPCODES = 64, URING_SPLICE = 30 };
 const volatile u8 uring_kinds[URING_OPCODES] = {
 	[1] = IO_URING_READ, [4] = IO_URING_READ, [22] = IO_URING_READ,     /* READV, READ_FIXED, READ */
 	[2] = IO_URING_WRITE, [5] = IO_URING_WRITE, [23] = IO_URING_WRITE,
@@ -303,6 +304,36 @@ static __always_inline struct io_slot *sqpoll_slot(struct io_slot *s, u64 now)
 	return s;
 }
 
+/* A splice's file is the one it goes to, here a pipe: of interest is where it comes from. */
+static __always_inline void uring_set_source(struct io_slot *a, struct io_kiocb *req)
+{
+	struct io_splice *sp = (struct io_splice *)req;
+
+	if (!bpf_core_field_exists(sp->splice_fd_in) || BPF_CORE_READ(sp, flags) & SPLICE_F_FD_IN_FIXED)
+		return;
+	if (slot_set_file(a, file_of_fd(BPF_CORE_READ(sp, splice_fd_in))))
+		a->kind = IO_URING_OTHER;
+}
+
+/* What is asked for, from the request. */
+static __always_inline void uring_describe(struct io_slot *a, struct io_kiocb *req, u32 opcode)
+{
+	struct io_rw *rw = (struct io_rw *)req;
+	u32 rw_flags = want_records && bpf_core_field_exists(rw->flags) ? BPF_CORE_READ(rw, flags) : 0;
+
+	uring_set_file(a, req);
+	if (a->kind == IO_NONE && opcode == URING_SPLICE)
+		uring_set_source(a, req);
+	if (a->kind != IO_URING_READ && a->kind != IO_URING_WRITE)
+		return;
+	a->size = BPF_CORE_READ(rw, len);
+	if (opcode <= 2 || opcode >= 60) /* READV, WRITEV, and FIXED: an array of iovecs in user memory, their number in len */
+		a->size = iovecs_size(BPF_CORE_READ(rw, addr), a->size);
+	a->offset = BPF_CORE_READ(rw, kiocb.ki_pos);
+	if (want_records && a->has_file)
+		a->offset = file_offset(a, a->kind == IO_URING_WRITE, rw_flags, a->offset);
+}
+
 static __always_inline void uring_submit(u64 ring_ctx, struct io_kiocb *req, u64 user_data, u32 opcode)
 {
 	u32 kind = uring_kind(opcode), index, ai;
@@ -326,20 +357,10 @@ static __always_inline void uring_submit(u64 ring_ctx, struct io_kiocb *req, u64
 	a = async_begin(async_key(ring_ctx, user_data), kind, now, &ai);
 	if (!a)
 		return;
-	if (req) {
-		struct io_rw *rw = (struct io_rw *)req;
-		uring_set_file(a, req);
-		if (a->kind == IO_NONE || (a->has_file && !slot_filter_file(a))) {
-			a->key = 0;
-			return;
-		}
-		if (kind == IO_URING_READ || kind == IO_URING_WRITE) {
-			a->size = BPF_CORE_READ(rw, len);
-			if (opcode <= 2 || opcode >= 60) /* READV, WRITEV, and FIXED: an array of iovecs in user memory, their number in len */
-				a->size = iovecs_size(BPF_CORE_READ(rw, addr), a->size);
-			a->offset = BPF_CORE_READ(rw, kiocb.ki_pos);
-		}
-	} else if (file_want_ino) {
+	if (req)
+		uring_describe(a, req, opcode);
+	/* A file that is not known yet is when it completes, if there is a request that tells. */
+	if (a->kind == IO_NONE || (a->has_file ? !slot_filter_file(a) : !req && file_want_ino)) {
 		a->key = 0;
 		return;
 	}

@@ -214,6 +214,25 @@ static __always_inline void origin_task(struct origin *a)
 	bpf_get_current_comm(a->comm, sizeof(a->comm));
 }
 
+/* Of msync(), where the call did not tell (mapped_begin()). */
+static __always_inline void bio_file(struct io_slot *s, struct bio *bio)
+{
+#ifndef HAVE_RDONLY_CAST
+	struct bio_vec *vec;
+	struct inode *inode;
+	s64 index;
+
+	if (s->kind != IO_MSYNC || s->ino)
+		return;
+	vec = bio->bi_io_vec;
+	inode = vec ? page_inode(BPF_CORE_READ(vec, bv_page), &index) : NULL;
+	if (!inode || (BPF_CORE_READ(inode, i_mode) & S_IFMT) == S_IFBLK) /* the file system's own */
+		return;
+	slot_set_inode(s, inode);
+	s->dentry = (u64)inode_dentry(inode);
+#endif
+}
+
 /* The file that a read-ahead is for. A stacked device's bio, which goes on to another device than the file system's,
  * is the same one again. */
 static __always_inline void origin_file(struct origin *a, struct bio *bio, u32 dev, u32 part)
@@ -264,6 +283,8 @@ static __always_inline struct bio_slot *bio_enter(struct bio *bio, u64 now)
 	} else if (!s && (filter_any_task() || file_want_ino)) {
 		return NULL;
 	}
+	if (s)
+		bio_file(s, bio);
 	if (s && !s->ino && (!s->dev || (counted && !s->matched))) /* sync, journal: where it writes */
 		s->dev = part;
 	if (s && counted)

@@ -222,6 +222,8 @@ static int skel_open(struct io_state *st, struct probe *probe)
 	}
 	if (probe_rdonly_cast(probe))
 		st->skel->skeleton->data = io_cast_bpf__elf_bytes(&st->skel->skeleton->data_sz);
+	else if (st->opts.file_ino && (!st->opts.kinds || st->opts.kinds & io_kinds_parse("msync")))
+		unseen_add(&st->unseen, "msync of the file", "this kernel tells of its file only when pages are written (before 6.2)");
 	return bpf_object__open_skeleton(st->skel->skeleton, NULL);
 }
 

@@ -10,6 +10,8 @@
 #define S_IFBLK 0060000
 #define S_IFDIR 0040000
 #define O_APPEND 02000
+#define RWF_APPEND 0x10
+#define RWF_NOAPPEND 0x20 /* from 6.9 */
 #define O_DIRECT_X86 040000
 #define O_DIRECT_ARM64 0200000
 #if defined(__TARGET_ARCH_arm64)
@@ -108,6 +110,19 @@ static __always_inline bool slot_set_file(struct io_slot *s, u64 file)
 	s->has_file = 1;
 	return (s->file_flags & S_IFMT) == S_IFREG || (s->file_flags & S_IFMT) == S_IFBLK ||
 	       (s->file_flags & S_IFMT) == S_IFDIR;
+}
+
+/* Where it is written to or read from: a position of -1 is the file's own, and what is appended goes to the end, wherever
+ * else the call says. The position is set when the file is locked; this is what is known before. */
+static __always_inline s64 file_offset(struct io_slot *s, bool write, u32 rw_flags, s64 offset)
+{
+	struct file *f = (struct file *)s->file;
+
+	if (!f)
+		return offset;
+	if (write && (rw_flags & RWF_APPEND || (BPF_CORE_READ(f, f_flags) & O_APPEND && !(rw_flags & RWF_NOAPPEND))))
+		return BPF_CORE_READ(f, f_inode, i_size);
+	return offset == -1 ? BPF_CORE_READ(f, f_pos) : offset;
 }
 
 static __always_inline bool slot_filter_file(struct io_slot *s)
