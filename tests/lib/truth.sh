@@ -181,6 +181,18 @@ operations_in() {
 	E
 }
 
+# libaio_left DEV N: a program ends with 16 of N reads under way.
+libaio_left() {
+	trace libaio_left -- sh -c "${group:+echo \$\$ >$group/cgroup.procs;} exec $progs/aio_rw -l -d 16 -n $2 r $1"
+	verify libaio_left <<-E
+		ops = t.ops("libaio read", comm="aio_rw")
+		holds(t.out["ops"] <= t.out["sent"] - 1, "nothing was left under way")
+		note(same(len(ops), t.out["sent"], "operations"), f"{t.out['sent'] - t.out['ops']} of them left under way")
+		note(same({o["ret"] for o in ops}, {4096}, "ret"), same(t.row("${1##*/}", op="libaio read")["count"], len(ops), "in the summary"))
+		note(known(ops), nothing_lost(t))
+	E
+}
+
 # ---- ftrace as a second witness ----
 
 tracing=/sys/kernel/tracing

@@ -69,6 +69,32 @@ static __always_inline void async_submitted(struct io_slot *a, struct io_slot *s
 	a->submitted_at = now;
 }
 
+/* The kernel waits for what a process has under way when it ends, and throws the results away. True when the operation is
+ * one of those and over. */
+static __always_inline bool aio_orphaned(const struct io_slot *a)
+{
+	u32 *user;
+
+	if (!a->key || a->kind < IO_AIO_READ || a->kind > IO_AIO_OTHER || !a->submitted_at ||
+	    (!a->done_at && a->flags & IOF_DIRECT))
+		return false;
+	user = aio_user(a->tgid);
+	return user && *user == (a->tgid | AIO_ENDED);
+}
+
+/* Those in the way of a new operation. */
+__noinline int aio_orphans_end(u64 key)
+{
+	for (u32 way = 0; way < 2; way++) {
+		u32 index = async_index(key, way);
+		struct io_slot *a = slot_at(index);
+
+		if (a && aio_orphaned(a))
+			async_end(index, 0, a->res);
+	}
+	return 0;
+}
+
 static __always_inline struct io_slot *async_begin(u64 key, u32 kind, u64 now, u32 *index)
 {
 	struct io_slot *a = async_find(key, index);
@@ -79,6 +105,10 @@ static __always_inline struct io_slot *async_begin(u64 key, u32 kind, u64 now, u
 		async_end(*index, 0, a->res);
 		if (a->key)
 			return NULL;
+	} else {
+		a = slot_at(async_index(key, 0));
+		if (a && a->key)
+			aio_orphans_end(key);
 	}
 	a = async_claim(key, index);
 	if (!a)
@@ -156,8 +186,12 @@ __noinline int aio_begin_one(u32 carrier, u64 iocb_user, u32 batch)
 /* io_submit(ctx, nr, iocbs): one operation an iocb; the first is the one being submitted. */
 static __always_inline void aio_begin(struct io_slot *s, u32 index, u64 nr, u64 iocbs)
 {
+	u32 *user = aio_user(s->tgid);
 	struct io_slot *a;
 
+	if (user && *user != s->tgid)
+		*user = s->tgid;
+	async_used = 1;
 	for (u32 i = 0; i < AIO_BATCH && i < nr; i++) {
 		u64 cb = 0;
 		bpf_probe_read_user(&cb, sizeof(cb), (void *)(iocbs + i * 8));
@@ -353,7 +387,7 @@ static __always_inline void uring_submit(u64 ring_ctx, struct io_kiocb *req, u64
 	}
 	if (!kind)
 		return;
-	uring_used = 1;
+	async_used = 1;
 	a = async_begin(async_key(ring_ctx, user_data), kind, now, &ai);
 	if (!a)
 		return;

@@ -377,14 +377,15 @@ int io_uring_done(u64 *ctx)
 }
 
 /* Run by user space at the end, for each slot of an asynchronous operation: one that is complete, and that the
- * application took from the ring without a call after its last one, has nothing else to end it. */
-SEC("raw_tp/io_uring_complete")
-int io_uring_sweep(u64 *ctx)
+ * application took from the ring without a call after its last one, or that it left when it ended, has nothing else to
+ * end it. */
+SEC("raw_tp/sys_exit")
+int io_sweep(u64 *ctx)
 {
 	u32 index = ctx[0];
 	struct io_slot *a = slot_at(index);
 
-	if (a && a->key && a->done && a->submitted_at)
+	if (a && a->key && ((a->done && a->submitted_at) || aio_orphaned(a)))
 		async_end(index, 0, a->res);
 	return 0;
 }
@@ -740,8 +741,9 @@ SEC("tp_btf/sched_process_exit")
 int io_exit(u64 *ctx)
 {
 	u64 id = bpf_get_current_pid_tgid();
-	u32 index;
+	u32 index, tgid = id >> 32;
 	struct io_slot *s = sync_find((u32)id, &index);
+	u32 *user = async_used ? aio_user(tgid) : NULL;
 
 	if (s && (s->flags & IOF_END_UNSEEN)) {
 		fault_settle(s, index);
@@ -749,7 +751,9 @@ int io_exit(u64 *ctx)
 		s->flags |= IOF_KILLED;
 		sync_end(s, index, 0);
 	}
-	return follow_exit(current_task(), id >> 32);
+	if (user && *user == tgid && !BPF_CORE_READ(current_task(), signal, live.counter))
+		*user = tgid | AIO_ENDED;
+	return follow_exit(current_task(), tgid);
 }
 
 /* ---- interrupts ---- */

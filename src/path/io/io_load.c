@@ -20,7 +20,7 @@ typedef uint64_t u64;
 
 /* When a program is wanted. */
 enum { W_MUST = HOOK_MUST, W_RUN = HOOK_RUN, W_CALLS = 4, W_FAULT = 8, W_KERNEL = 16, W_URING = 32, W_FOLLOW = 64, W_BLOCK = 128, W_RECORDS = 256,
-       W_GETRQ = 512, W_BIO = 1024 };
+       W_GETRQ = 512, W_BIO = 1024, W_ASYNC = 2048 };
 
 /* Stages in the order of io.h. */
 static const struct hook hooks[] = {
@@ -40,7 +40,7 @@ static const struct hook hooks[] = {
 	{ "uring", "io_uring_submit_old", NULL, "io_uring_submit_sqe", false, W_URING, "io_uring operations" },
 	{ "uring wait", "io_uring_wait", NULL, "io_uring_cqring_wait", false, W_URING, "the end of io_uring submissions" },
 	{ "uring done", "io_uring_done", NULL, "io_uring_complete", false, W_URING, "io_uring completions" },
-	{ "uring sweep", "io_uring_sweep", NULL, "io_uring_complete", false, W_URING | W_RUN, NULL },
+	{ "sweep", "io_sweep", NULL, "sys_exit", false, W_ASYNC | W_RUN, NULL },
 	{ "throttle", "io_throttle", NULL, "__blk_throtl_bio", true, W_BIO, NULL },
 	{ "throttle", "io_throttle_old", NULL, "blk_throtl_bio", true, W_BIO,
 	  "stage throttled (cgroup I/O limits) of requests" },
@@ -92,6 +92,8 @@ static unsigned int wanted_mask(const struct io_opts *o)
 		w |= W_KERNEL;
 	if (k & io_kinds_parse("io_uring"))
 		w |= W_URING;
+	if (k & (io_kinds_parse("io_uring") | io_kinds_parse("libaio")))
+		w |= W_ASYNC;
 	if (o->tasks.npids)
 		w |= W_FOLLOW;
 	if (o->records)
@@ -268,11 +270,11 @@ int io_load(struct io_state *st, struct probe *probe)
 void io_sweep(struct io_state *st)
 {
 	const struct io_bpf__rodata *ro = st->skel->rodata;
-	int fd = bpf_program__fd(st->skel->progs.io_uring_sweep);
+	int fd = bpf_program__fd(st->skel->progs.io_sweep);
 	uint64_t ctx = ro->sync_mask + 1;
 	LIBBPF_OPTS(bpf_test_run_opts, run, .ctx_in = &ctx, .ctx_size_in = sizeof(ctx));
 
-	for (unsigned int n = 0; fd >= 0 && st->skel->bss->uring_used && n <= ro->async_mask; n++, ctx++)
+	for (unsigned int n = 0; fd >= 0 && st->skel->bss->async_used && n <= ro->async_mask; n++, ctx++)
 		if (bpf_prog_test_run_opts(fd, &run)) /* before 5.10 */
 			break;
 }
