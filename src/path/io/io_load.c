@@ -229,19 +229,14 @@ static int skel_open(struct io_state *st, struct probe *probe)
 	return bpf_object__open_skeleton(st->skel->skeleton, NULL);
 }
 
-int io_load(struct io_state *st, struct probe *probe)
+/* All but the programs of hooks in refused[]. */
+static int load_try(struct io_state *st, struct probe *probe, const bool *refused, bool *use)
 {
-	bool use[HOOKS];
-	int err;
+	int err = skel_open(st, probe);
 
-	if (!probe_btf(probe)) {
-		log_error("this kernel has no BTF (/sys/kernel/btf/vmlinux): it needs CONFIG_DEBUG_INFO_BTF=y");
-		return -EOPNOTSUPP;
-	}
-	err = skel_open(st, probe);
 	if (err)
 		return err;
-	err = hooks_choose(hooks, HOOKS, wanted_mask(&st->opts), st->skel->obj, probe, use, &st->unseen);
+	err = hooks_choose(hooks, HOOKS, wanted_mask(&st->opts), st->skel->obj, probe, refused, use, &st->unseen);
 	if (err)
 		return err;
 	for (int i = 0; i < HOOKS; i++)
@@ -258,9 +253,27 @@ int io_load(struct io_state *st, struct probe *probe)
 	io_calls_fill((struct sys_desc *)st->skel->rodata->sys_descs, st->opts.kinds);
 	set_sizes(st);
 	probe_btf_drop(probe);
-	err = io_bpf__load(st->skel);
+	probe_program_forget();
+	return io_bpf__load(st->skel);
+}
+
+int io_load(struct io_state *st, struct probe *probe)
+{
+	bool use[HOOKS], refused[HOOKS] = { false };
+	int err;
+
+	if (!probe_btf(probe)) {
+		log_error("this kernel has no BTF (/sys/kernel/btf/vmlinux): it needs CONFIG_DEBUG_INFO_BTF=y");
+		return -EOPNOTSUPP;
+	}
+	probe_program_forget();
+	while ((err = load_try(st, probe, refused, use)) && hooks_refused(hooks, HOOKS, refused)) {
+		io_bpf__destroy(st->skel);
+		st->skel = NULL;
+	}
 	if (err) {
-		log_error("the kernel refused to load spoor's programs: %s", strerror(-err));
+		if (!log_errors())
+			log_error("the kernel refused to load spoor's programs: %s", strerror(-err));
 		return err;
 	}
 	err = task_filter_fill(&st->skel->rodata->filter, &st->opts.tasks, st->skel->obj);
