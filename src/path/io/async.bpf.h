@@ -445,6 +445,15 @@ __noinline int uring_reap_one(u64 ring_ctx, u64 cqe, u64 now, s32 new)
 	return 0;
 }
 
+/* What reaping is seen by. */
+static __always_inline bool has_rings(void)
+{
+	return bpf_core_field_exists(struct io_ring_ctx, rings) && bpf_core_field_exists(struct io_ring_ctx, flags) &&
+	       bpf_core_field_exists(struct io_rings, cq.head) && bpf_core_field_exists(struct io_rings, cq.tail) &&
+	       bpf_core_field_exists(struct io_rings, cq_ring_mask) && bpf_core_field_exists(struct io_rings, cqes) &&
+	       bpf_core_field_exists(struct io_uring_cqe, user_data);
+}
+
 /* io_uring_enter returns: what is complete is now before the application. Completions that it took from the
  * ring without a call are behind the head. */
 static __always_inline void uring_exit(struct io_slot *s, u32 index, u64 now)
@@ -457,7 +466,7 @@ static __always_inline void uring_exit(struct io_slot *s, u32 index, u64 now)
 	bool fresh;
 
 	uring_submitted(s, now);
-	if (!ctx || !r)
+	if (!ctx || !r || !has_rings())
 		return;
 	seen = *(volatile u32 *)&r->seen;
 	rings = BPF_CORE_READ(ctx, rings);

@@ -27,7 +27,7 @@ static __always_inline bool carrier_begin(struct io_slot *s, u32 index, struct p
 			break;
 		f = file_of_fd(regs_syscall_arg(regs, 0));
 		if (f)
-			s->ring = (u64)BPF_CORE_READ((struct file *)f, private_data);
+			s->ring = (u64)READ_IF_THERE((struct file *)f, private_data);
 		break;
 	}
 	sync_start(s);
@@ -65,7 +65,8 @@ static __always_inline void call_details(struct io_slot *s, struct pt_regs *regs
 #ifdef HAVE_RDONLY_CAST
 static long vma_file(struct task_struct *t, struct vm_area_struct *vma, void *file)
 {
-	*(u64 *)file = (u64)vma->vm_file;
+	if (bpf_core_field_exists(vma->vm_file))
+		*(u64 *)file = (u64)vma->vm_file;
 	return 0;
 }
 #endif
@@ -390,6 +391,35 @@ int io_sweep(u64 *ctx)
 	return 0;
 }
 
+/* Run by user space when all is loaded: which members are gone. */
+SEC("raw_tp/sys_exit")
+int io_fields(u64 *ctx)
+{
+	bool index = bpf_core_field_exists(struct folio, mapping) ? bpf_core_field_exists(struct folio, index) :
+								     bpf_core_field_exists(struct page, index);
+	bool there[IOX_N] = {
+		[IOX_NAMES] = has_names(),
+		[IOX_ALIAS] = bpf_core_field_exists(struct inode, i_dentry.first) && bpf_core_field_exists(struct dentry, d_u.d_alias),
+		[IOX_OFFSET] = bpf_core_field_exists(struct file, f_pos) && bpf_core_field_exists(struct inode, i_size),
+		[IOX_DIRECT] = bpf_core_field_exists(struct file, f_flags),
+		[IOX_PSEUDO] = bpf_core_field_exists(struct super_block, s_magic),
+		[IOX_CGROUP] = bpf_core_field_exists(struct bio, bi_blkg) && bpf_core_field_exists(struct blkcg_gq, blkcg),
+		[IOX_SECTOR] = bpf_core_field_exists(struct request, __sector),
+		[IOX_START] = bpf_core_field_exists(struct request, start_time_ns),
+		[IOX_DATA] = bpf_core_field_exists(struct bio, bi_io_vec) && bpf_core_field_exists(struct bio_vec, bv_page) && index,
+		[IOX_RINGS] = has_rings() && bpf_core_field_exists(struct file, private_data) &&
+			      (bpf_core_field_exists(struct io_kiocb, cqe.user_data) || bpf_core_field_exists(struct io_kiocb, user_data)),
+		[IOX_STACK] = bpf_core_field_exists(struct thread_struct, SAVED_SP),
+		[IOX_AHEAD] = bpf_core_enum_value_exists(enum req_flag_bits, __REQ_RAHEAD___x),
+		[IOX_FLUSH] = bpf_core_enum_value_exists(enum req_flag_bits, __REQ_PREFLUSH___x),
+	};
+
+	fields_missing = 0;
+	for (int i = 0; i < IOX_N; i++)
+		fields_missing |= !there[i] << i;
+	return 0;
+}
+
 /* ---- block layer ---- */
 
 /* Only bios of a cgroup that has a limit come here (5.18 on; before, all do). */
@@ -523,7 +553,7 @@ int io_issue(u64 *ctx)
 	if (r->i.t_issue) {
 		/* Again, after a requeue or by the driver: the first attempt's time counts as the device's. It may have
 		 * got more bios in between. */
-		if (rq->start_time_ns <= r->i.t_issue) {
+		if (request_start(rq) <= r->i.t_issue) {
 			request_adopt(r, rq);
 			return 0;
 		}

@@ -40,6 +40,7 @@ static const struct hook hooks[] = {
 	{ "uring", "io_uring_submit_old", NULL, "io_uring_submit_sqe", false, W_URING, "io_uring operations" },
 	{ "uring wait", "io_uring_wait", NULL, "io_uring_cqring_wait", false, W_URING, "the end of io_uring submissions" },
 	{ "uring done", "io_uring_done", NULL, "io_uring_complete", false, W_URING, "io_uring completions" },
+	{ "fields", "io_fields", NULL, "sys_exit", false, W_BLOCK | W_RUN, NULL },
 	{ "sweep", "io_sweep", NULL, "sys_exit", false, W_ASYNC | W_RUN, NULL },
 	{ "throttle", "io_throttle", NULL, "__blk_throtl_bio", true, W_BIO, NULL },
 	{ "throttle", "io_throttle_old", NULL, "blk_throtl_bio", true, W_BIO,
@@ -173,6 +174,27 @@ static bool type_has_member(const struct btf *btf, const char *type, const char 
 	return false;
 }
 
+/* What hangs on members that this kernel has no more. */
+static void fields_missing_add(struct io_state *st)
+{
+	static const char *const lost[IOX_N] = {
+		[IOX_NAMES] = "names of files", [IOX_ALIAS] = "names of files of write-back, read-ahead and page faults",
+		[IOX_OFFSET] = "offsets at the file's own position or its end", [IOX_DIRECT] = "which operations are direct",
+		[IOX_PSEUDO] = "which files have no storage behind them (proc, sysfs ...)", [IOX_CGROUP] = "whose pages are written back",
+		[IOX_SECTOR] = "sectors of requests", [IOX_START] = "requests whose completion was not shown",
+		[IOX_DATA] = "read-ahead as operations, and which request of a stacked device serves which",
+		[IOX_RINGS] = "when io_uring operations are reaped", [IOX_STACK] = "reasons and stacks of waits",
+		[IOX_AHEAD] = "read-ahead as operations", [IOX_FLUSH] = "flushes of the device's cache before a write",
+	};
+	LIBBPF_OPTS(bpf_test_run_opts, run);
+
+	if (bpf_prog_test_run_opts(bpf_program__fd(st->skel->progs.io_fields), &run)) /* before 5.10 */
+		return;
+	for (int i = 0; i < IOX_N; i++)
+		if (st->skel->bss->fields_missing >> i & 1)
+			unseen_add(&st->unseen, lost[i], "this kernel's structures have changed");
+}
+
 /* What depends on fields, not on hooks. */
 static void fields_check(struct io_state *st, struct probe *p)
 {
@@ -276,6 +298,7 @@ int io_load(struct io_state *st, struct probe *probe)
 			log_error("the kernel refused to load spoor's programs: %s", strerror(-err));
 		return err;
 	}
+	fields_missing_add(st);
 	err = task_filter_fill(&st->skel->rodata->filter, &st->opts.tasks, st->skel->obj);
 	return err ? err : hooks_attach(hooks, HOOKS, st->skel->obj, use, &st->links, &st->unseen);
 }

@@ -29,6 +29,7 @@ const volatile u32 sync_mask = 0xff, async_mask = 0xff, bio_mask = 0xff, request
 
 u32 ready;                               /* set when everything is attached */
 u64 ready_at;                            /* then */
+u32 fields_missing;                      /* bits of enum io_field, from io_fields() */
 u32 async_used;                          /* asynchronous operations were seen: what is left of them is to be swept */
 u64 top_min;                             /* --top: user space raises it to the slowest list's smallest wall */
 u64 lost[LOSS_N];                        /* added to without fetch: 5.10 has no atomic fetch */
