@@ -53,6 +53,10 @@ extern void *bpf_rdonly_cast(const void *obj, u32 btf_id) __ksym;
 
 #define CTX_ARG01(ctx, which) ({ u64 a_; if (which) a_ = CTX_ARG(ctx, 1); else a_ = CTX_ARG(ctx, 0); (void *)a_; })
 
+/* A member that only a detail hangs on: 0 where the kernel has it no more. What it reads must not make the kernel refuse a
+ * program that much more hangs on; io_fields() of spoor io says what is missing. */
+#define READ_IF_THERE(p, member) (bpf_core_field_exists((p)->member) ? KERNEL_READ(typeof(*(p)), p, member) : 0)
+
 static __always_inline u64 task_state(struct task_struct *t)
 {
 	if (bpf_core_field_exists(t->__state))
@@ -134,11 +138,27 @@ static __always_inline u32 bio_dev(struct bio *bio, u32 *part)
 	return *part = d ? disk_dev(d) : 0;
 }
 
+/* When it was allocated; 0: not known. */
+static __always_inline u64 request_start(struct request *rq)
+{
+	return bpf_core_field_exists(rq->start_time_ns) ? rq->start_time_ns : 0;
+}
+
+/* The first page of a bio. */
+static __always_inline struct page *bio_page(struct bio *bio)
+{
+	struct bio_vec *vec = NULL;
+
+	if (bpf_core_field_exists(bio->bi_io_vec) && bpf_core_field_exists(vec->bv_page))
+		vec = bio->bi_io_vec;
+	return vec ? BPF_CORE_READ(vec, bv_page) : NULL;
+}
+
 /* The file that a page of the page cache belongs to, and where in it (in pages, -1: not known). A page's own members
  * moved to struct folio, which overlays the head of a compound page. */
 static __always_inline struct inode *page_inode(struct page *page, s64 *index)
 {
-	u64 head = bpf_core_field_exists(page->compound_head) ? BPF_CORE_READ(page, compound_head) : 0;
+	u64 head = bpf_core_field_exists(page->compound_head) ? BPF_CORE_READ(page, compound_head) : 0; /* a number: its lowest bit tells */
 	struct page *at = head & 1 ? (struct page *)(head - 1) : page;
 	struct folio *folio = (struct folio *)at;
 	struct address_space *m;
@@ -146,11 +166,11 @@ static __always_inline struct inode *page_inode(struct page *page, s64 *index)
 	*index = -1;
 	if (bpf_core_field_exists(folio->mapping)) {
 		m = BPF_CORE_READ(folio, mapping);
-		if (at == page)
+		if (at == page && bpf_core_field_exists(folio->index))
 			*index = BPF_CORE_READ(folio, index);
 	} else {
-		m = BPF_CORE_READ(at, mapping);
-		if (at == page)
+		m = bpf_core_field_exists(at->mapping) ? BPF_CORE_READ(at, mapping) : NULL;
+		if (at == page && bpf_core_field_exists(at->index))
 			*index = BPF_CORE_READ(at, index);
 	}
 	if (!m || (u64)m & 3) /* PAGE_MAPPING_FLAGS: anonymous memory */
@@ -160,7 +180,8 @@ static __always_inline struct inode *page_inode(struct page *page, s64 *index)
 
 /* REQ_META, REQ_RAHEAD and friends moved within bi_opf between versions; they are enumerators in BTF. */
 enum req_flag_bits { __REQ_META___x = 1, __REQ_RAHEAD___x = 2, __REQ_PREFLUSH___x = 3 };
-#define REQ_FLAG(name) (1u << bpf_core_enum_value(enum req_flag_bits, name))
+#define REQ_FLAG(name) \
+	(bpf_core_enum_value_exists(enum req_flag_bits, name) ? 1u << bpf_core_enum_value(enum req_flag_bits, name) : 0)
 
 static __always_inline u64 regs_syscall_nr(struct pt_regs *regs)
 {
@@ -216,23 +237,25 @@ static __always_inline bool task_in_compat_syscall(struct task_struct *t)
 	return KERNEL_READ(struct task_struct, t, COMPAT_MEMBER) & COMPAT_BIT;
 }
 
-/* Stack pointer of a task that is not running. */
+#if defined(__TARGET_ARCH_x86)
+#define SAVED_SP sp
+#else
+#define SAVED_SP cpu_context.sp
+#endif
+
+/* Stack pointer of a task that is not running; 0: not known. */
 static __always_inline u64 task_saved_sp(struct task_struct *t)
 {
-#if defined(__TARGET_ARCH_x86)
-	return t->thread.sp;
-#else
-	return t->thread.cpu_context.sp;
-#endif
+	return bpf_core_field_exists(t->thread.SAVED_SP) ? t->thread.SAVED_SP : 0;
 }
 
 static __always_inline u64 kiocb_user_data(struct io_kiocb *req)
 {
 	u64 v = 0;
 
-	if (bpf_core_field_exists(req->cqe))
+	if (bpf_core_field_exists(req->cqe.user_data))
 		bpf_core_read(&v, sizeof(v), &req->cqe.user_data);
-	else
+	else if (bpf_core_field_exists(req->user_data))
 		bpf_core_read(&v, sizeof(v), &req->user_data);
 	return v;
 }

@@ -193,10 +193,12 @@ struct io_kiocb {
 	struct io_wq_work work;
 } BPF_CORE;
 struct kiocb { s64 ki_pos; } BPF_CORE;
-struct io_rw { struct kiocb kiocb; u64 addr; u32 len; } BPF_CORE;
+struct io_rw { struct kiocb kiocb; u64 addr; u32 len; int flags; } BPF_CORE; /* flags: from 5.18 */
+struct io_splice { int splice_fd_in; unsigned int flags; } BPF_CORE;            /* from 5.19 */
 struct io_worker { struct io_wq_work *cur_work; } BPF_CORE;
 
 #define REQ_F_FIXED_FILE 1u
+#define SPLICE_F_FD_IN_FIXED (1u << 31)
 #define IORING_SETUP_SQPOLL (1u << 1)
 #define IORING_SETUP_CQE32  (1u << 11)
 

@@ -90,8 +90,8 @@ static int kinds_parse(struct io_cmdline *c, char *message)
 				       "--op: '%.60s' is not seen with --block, which follows device requests alone", word);
 		c->kinds |= kinds;
 	}
-	if (c->file && c->kinds && !(c->kinds & ~io_kinds_parse("sync") & ~io_kinds_parse("msync")))
-		return cmd_fail(message, -EINVAL, "--op: sync and msync belong to no file that the kernel tells: leave out --file");
+	if (c->file && c->kinds && !(c->kinds & ~io_kinds_parse("sync") & ~io_kinds_parse("journal commit")))
+		return cmd_fail(message, -EINVAL, "--op: sync and journal commit belong to no file: leave out --file");
 	return 0;
 }
 

@@ -26,7 +26,7 @@ static const struct layer table[] = {
 	{ "io", "file system journal (ext4)", "journal commits as operations; waits for the journal still show", false,
 	  { { TP("jbd2_start_commit", "jbd2_end_commit") } } },
 	{ "io", "block: bio queued", "requests cannot be tied to operations", true, { { TP("block_bio_queue") } } },
-	{ "io", "block: throttled", "stage throttled (cgroup limits); its time is in 'get request'", false,
+	{ "io", "block: throttled", "stage throttled (cgroup limits): the time is a wait of the operation, its request counts for the device alone", false,
 	  { { FN("__blk_throtl_bio") }, { FN("blk_throtl_bio") } } },
 	{ "io", "block: request got", "stage get request (waits for a tag)", false, { { TP("block_getrq") } } },
 	{ "io", "block: split", "bios that were split are counted as new ones", false, { { TP("block_split") } } },

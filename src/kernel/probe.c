@@ -355,6 +355,19 @@ const struct probe_result *probe_get(struct probe *p, enum probe_id id)
 
 /* --- life --- */
 
+/* The program that could last not be loaded: of an object with several libbpf tells it here only. */
+static char refused[64];
+
+const char *probe_program_refused(void)
+{
+	return refused;
+}
+
+void probe_program_forget(void)
+{
+	refused[0] = '\0';
+}
+
 /* libbpf warns of what is only tried here. A verifier's log comes as one text of any length; its last lines say what was
  * wrong. */
 static int libbpf_log(enum libbpf_print_level level, const char *fmt, va_list ap)
@@ -362,10 +375,12 @@ static int libbpf_log(enum libbpf_print_level level, const char *fmt, va_list ap
 	enum log_level as = level == LIBBPF_WARN ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG;
 	char *text, *line, *rest;
 
-	if (!log_wanted(as) || vasprintf(&text, fmt, ap) < 0)
+	if ((!log_wanted(as) && level != LIBBPF_WARN) || vasprintf(&text, fmt, ap) < 0)
 		return 0;
+	if (level == LIBBPF_WARN && strstr(text, "failed to"))
+		(void)sscanf(text, "libbpf: prog '%63[^']'", refused);
 	rest = text;
-	while ((line = strsep(&rest, "\n")))
+	while (log_wanted(as) && (line = strsep(&rest, "\n")))
 		if (*line && !strstr(line, "ulimit -l")) /* what it says of every EPERM */
 			log_write(as, "%s", line);
 	free(text);

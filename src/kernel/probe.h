@@ -80,6 +80,10 @@ const char *probe_tracepoint_arg(struct probe *p, const char *name, unsigned int
 
 /* May typed tracepoint programs call this helper (BPF_FUNC_*)? */
 bool probe_helper(struct probe *p, int helper);
+/* Name of the program of which libbpf last said that it cannot be loaded, "" when it did of none since it was forgotten. */
+const char *probe_program_refused(void);
+void probe_program_forget(void);
+
 /* Whether programs may call the kernel function bpf_rdonly_cast(). */
 bool probe_rdonly_cast(struct probe *p);
 

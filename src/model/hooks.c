@@ -53,7 +53,7 @@ static const char *hook_why(struct probe *p, const struct hook *h)
 }
 
 int hooks_choose(const struct hook *hooks, size_t n, unsigned int wanted, struct bpf_object *obj, struct probe *p,
-		 bool *use, unseen_t *unseen)
+		 const bool *refused, bool *use, unseen_t *unseen)
 {
 	const char *taken = NULL;
 	struct bpf_program *prog;
@@ -62,18 +62,19 @@ int hooks_choose(const struct hook *hooks, size_t n, unsigned int wanted, struct
 		bpf_program__set_autoload(prog, false);
 	for (size_t i = 0; i < n; i++) {
 		const struct hook *h = &hooks[i];
-		bool on = h->when & wanted & ~(unsigned int)HOOK_MUST;
+		bool on = h->when & wanted & ~(unsigned int)HOOK_MUST, no = refused && refused[i];
 
 		if (taken && !strcmp(taken, h->stage))
 			on = false;
-		else if (on && !hook_exists(p, h)) {
+		else if (on && (no || !hook_exists(p, h))) {
 			on = false;
 			if (h->when & HOOK_MUST) {
-				log_error("this kernel has no tracepoint %s, without which there are no %s", h->name, h->lost);
+				log_error("this kernel %s tracepoint %s, without which there are no %s",
+					  no ? "refuses the program at" : "has no", h->name, h->lost);
 				return -EOPNOTSUPP;
 			}
 			if (h->lost)
-				unseen_add(unseen, h->lost, hook_why(p, h));
+				unseen_add(unseen, h->lost, no ? "this kernel refuses the program (-v says why)" : hook_why(p, h));
 		}
 		use[i] = on;
 		if (on) {
@@ -82,6 +83,21 @@ int hooks_choose(const struct hook *hooks, size_t n, unsigned int wanted, struct
 		}
 	}
 	return 0;
+}
+
+bool hooks_refused(const struct hook *hooks, size_t n, bool *refused)
+{
+	const char *name = probe_program_refused();
+
+	for (size_t i = 0; name[0] && i < n; i++) {
+		const struct hook *h = &hooks[i];
+
+		if (refused[i] || (strcmp(h->prog, name) && (!h->prog2 || strcmp(h->prog2, name))))
+			continue;
+		log_info("%s is left out: the kernel refuses it", name);
+		return refused[i] = true;
+	}
+	return false;
 }
 
 static int hook_attach(const struct hook *h, struct bpf_program *prog, links_t *links, unseen_t *unseen)

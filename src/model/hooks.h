@@ -48,9 +48,13 @@ typedef VEC(struct unseen) unseen_t;
 int unseen_add(unseen_t *unseen, const char *what, const char *why);
 void unseen_free(unseen_t *unseen);
 
-/* Before loading: decides what is loaded, into use[n]. 0, or -EOPNOTSUPP when a hook that must be is not there (logged). */
+/* Before loading: decides what is loaded, into use[n]; not what is in refused[n] (NULL: nothing is). 0, or -EOPNOTSUPP when a
+ * hook that must be is not there (logged). */
 int hooks_choose(const struct hook *hooks, size_t n, unsigned int wanted, struct bpf_object *obj, struct probe *p,
-		 bool *use, unseen_t *unseen);
+		 const bool *refused, bool *use, unseen_t *unseen);
+/* Loading failed: notes in refused[n] whose program the kernel refused, a field may be gone that it reads. True when the rest is
+ * worth another try. */
+bool hooks_refused(const struct hook *hooks, size_t n, bool *refused);
 /* After it. 0 or -errno, logged. */
 int hooks_attach(const struct hook *hooks, size_t n, struct bpf_object *obj, const bool *use, links_t *links,
 		 unseen_t *unseen);

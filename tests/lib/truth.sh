@@ -158,6 +158,42 @@ readahead_of() {
 	E
 }
 
+# operations_in NAME DIR: every kind of operation once, in a directory of a file system; what the program says it did is
+# what is to be found, with file, offset, size and result.
+operations_in() {
+	dd if=/dev/urandom of="$2/a" bs=1M count=1 conv=fsync 2>/dev/null
+	trace "$1" -n every_op -- "$progs/every_op" "$2"
+	verify "$1" <<-'E'
+		did = [(d["op"], d["file"], d["offset"], d["bytes"], d["ret"]) for d in t.out["did"]]
+		ops = [o for o in t.ops(comm="every_op") if o["op"] not in ("read-ahead", "page fault")
+		       and (not o["file"] or o["file"].endswith(("/a", "/b")))]
+		ops.sort(key=lambda o: o["t"] + o["wall"])
+		found = [(o["op"], o["file"].rsplit("/", 1)[-1], o["offset"], o["bytes"], o["ret"]) for o in ops]
+		nothing = ("msync", "a", -1, 4096, 0)
+		for i, f in enumerate(found):
+		    # of nothing to write: only the address tells the file, which older kernels do not look up
+		    if f[0] == "msync" and not f[1] and not ops[i]["requests"]: found[i] = nothing
+		for i, d in enumerate(did):
+		    holds(i < len(found) and found[i] == d, f"operation {i}: {found[i] if i < len(found) else 'nothing'}, should be {d}")
+		note(same(len(found), len(did), "operations"), f"{len(set(d[0] for d in did))} kinds")
+		# without their ends the one of the page that had to be read is left (docs/kernels.md)
+		holds(t.ops("page fault", comm="every_op", file="/a") or t.unseen("page faults"), "no page fault")
+		note(known(t.ops(comm="every_op")), nothing_lost(t))
+	E
+}
+
+# libaio_left DEV N: a program ends with 16 of N reads under way.
+libaio_left() {
+	trace libaio_left -- sh -c "${group:+echo \$\$ >$group/cgroup.procs;} exec $progs/aio_rw -l -d 16 -n $2 r $1"
+	verify libaio_left <<-E
+		ops = t.ops("libaio read", comm="aio_rw")
+		holds(t.out["ops"] <= t.out["sent"] - 1, "nothing was left under way")
+		note(same(len(ops), t.out["sent"], "operations"), f"{t.out['sent'] - t.out['ops']} of them left under way")
+		note(same({o["ret"] for o in ops}, {4096}, "ret"), same(t.row("${1##*/}", op="libaio read")["count"], len(ops), "in the summary"))
+		note(known(ops), nothing_lost(t))
+	E
+}
+
 # ---- ftrace as a second witness ----
 
 tracing=/sys/kernel/tracing

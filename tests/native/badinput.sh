@@ -124,7 +124,8 @@ case_input() {
 	refused "unknown container" 1 "deadbeef1234" io --container deadbeef1234
 	refused "unknown kind of operation" 2 "did you mean 'reads'" io --op raeds
 	refused "unknown file" 1 "/no/such" io --file /no/such
-	refused "sync of a file" 2 "belong to no file" io --file /etc/passwd --op msync
+	refused "sync of a file" 2 "belong to no file" io --file /etc/passwd --op sync
+	refused "journal commits of a file" 2 "belong to no file" io --file /etc/passwd --op "journal commit"
 	refused "a comm that is too long" 2 "15" io -n a-name-of-more-than-15-bytes
 	refused "an output that cannot be written" 1 "/no/such/dir" io -D 0.1 -o /no/such/dir/x
 	refused "nothing after --" 2 "command" io --
@@ -204,6 +205,38 @@ case_no_btf() {
 	rc=$?
 	result "no BTF" "status $rc: $(head -n 1 "$tmp/err")" test $rc = 1
 	result "no BTF" "the message says BTF" grep -qi btf "$tmp/err"
+}
+
+# A kernel that lacks what NAME was: what hangs on it is said to be unseen, the rest is there.
+without() { # NAME PATTERN
+	local n
+	"$python" tests/lib/btf_without.py "$tmp/btf" "$1" || { skip "a kernel without $1: it has none to begin with"; return; }
+	unshare -m sh -c 'mount --bind "$1" /sys/kernel/btf/vmlinux && shift && exec "$@"' sh "$tmp/btf" \
+		"$spoor" io --json --each --op reads -d "$dev" -- dd if="$dev" of=/dev/null bs=4k count=10 iflag=direct >"$tmp/out" 2>"$tmp/err"
+	rc=$?
+	n=$(jq -c 'select(.type == "op" and .comm == "dd" and any(.stages[]; .name == "device"))' "$tmp/out" | wc -l)
+	result "a kernel without $1" "status $rc, $n of 10 reads with their requests" test $rc = 0 -a "$n" = 10
+	result "a kernel without $1" "unseen: $(jq -r 'select(.type == "cost") | .unseen[].what' "$tmp/out" | grep -E "$2")" \
+		grep -qE "\"unseen\":.*\"what\":\"[^\"]*($2)" "$tmp/out"
+}
+case_unknown_kernel() {
+	without btf_trace_block_getrq "get request"
+	without bi_status "stacked devices"
+	without d_name "names of files"
+	without f_pos "offsets"
+	[ $slow = 1 ] || return
+	without btf_trace_irq_handler_exit "part irq"
+	without __sector "sectors"
+	without start_time_ns "completion was not shown"
+	without bi_io_vec "read-ahead"
+	without sp "reasons"
+	without f_flags "direct"
+	"$python" tests/lib/btf_without.py "$tmp/btf" btf_trace_block_rq_issue
+	unshare -m sh -c 'mount --bind "$1" /sys/kernel/btf/vmlinux && shift && exec "$@"' sh "$tmp/btf" \
+		"$spoor" io -D 0.3 >"$tmp/out" 2>"$tmp/err"
+	rc=$?
+	result "a kernel without what must be" "status $rc: $(head -n 1 "$tmp/err")" test $rc = 1 -a ! -s "$tmp/out"
+	result "a kernel without what must be" "the message names it" grep -q "block_rq_issue" "$tmp/err"
 }
 
 case_few_descriptors() {

@@ -163,6 +163,11 @@ scenario_cache_hit() {
 	E
 }
 
+scenario_operations() {
+	file_system ext4 128 || { skip operations "no ext4"; return; }
+	operations_in operations "$mnt"
+}
+
 scenario_readahead() {
 	file_system ext4 128 || { skip readahead "no ext4"; return; }
 	dd if=/dev/urandom of="$mnt/big" bs=1M count=8 conv=fsync 2>/dev/null
@@ -294,6 +299,10 @@ scenario_libaio() {
 	asynchronous libaio 600 "libaio read" "$progs/aio_rw" -d 8 -n 600 r
 	asynchronous libaio_batch 600 "libaio read" "$progs/aio_rw" -d 16 -b 8 -z 16384 -n 600 r
 }
+scenario_libaio_left() {
+	disk 64 && limited read 400 "$loop" || { skip libaio_left "no blkio controller"; return; }
+	libaio_left "$loop" 400
+}
 scenario_io_uring() {
 	asynchronous io_uring 600 "io_uring read" "$progs/uring_rw" -d 8 -n 600 r
 	asynchronous io_uring_batch 600 "io_uring write" "$progs/uring_rw" -d 16 -b 8 -z 16384 -n 600 w
@@ -391,7 +400,7 @@ scenario_not_here() {
 	skip hotplug "the machine's processors are not ours; in VMs"
 }
 
-scenarios=(counts runq_busy softirq cache_hit readahead journal fsync_xfs fsync_btrfs throttled merged nested errors libaio io_uring
+scenarios=(counts runq_busy softirq cache_hit operations readahead journal fsync_xfs fsync_btrfs throttled merged nested errors libaio libaio_left io_uring
 	io_uring_workers io_uring_sqpoll faults killed inode_lock threads_10000 not_here)
 after=end_all
 

@@ -3,8 +3,9 @@
  * Reads, writes or fsyncs a file through libaio, DEPTH at a time, BATCH a system call, and prints what it did
  * itself: {"ops":N,"bytes":N,"errors":N,"latency_ns":SUM}. Latency: from before the submission to the reaping.
  *
- * usage: aio_rw [-B] [-f N] [-d DEPTH] [-b BATCH] [-z SIZE] [-n COUNT] r|w FILE
- *   -f N: an fsync after every N operations; -B: buffered
+ * usage: aio_rw [-B] [-l] [-f N] [-d DEPTH] [-b BATCH] [-z SIZE] [-n COUNT] r|w FILE
+ *   -f N: an fsync after every N operations; -B: buffered; -l: leave the last DEPTH under way when it ends: done are
+ *   the others, sent is how many were submitted
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -35,7 +36,7 @@ static void die(const char *what, int err)
 static unsigned int depth = 8, batch = 1, size = 4096, every;
 static unsigned long count = 100, sent, done, errors, fsyncs;
 static uint64_t bytes, latency, begun[DEPTH_MAX];
-static int fd, writing;
+static int fd, leave, writing;
 static io_context_t ctx;
 static char *buf[DEPTH_MAX];
 static struct iocb cb[DEPTH_MAX];
@@ -80,6 +81,8 @@ static void run(void)
 		}
 		if (sent < count && nspare >= batch)
 			continue;
+		if (leave && sent == count)
+			return;
 		got = io_getevents(ctx, 1, depth, ev, NULL);
 		if (got == -EINTR)
 			continue;
@@ -103,9 +106,10 @@ int main(int argc, char **argv)
 {
 	int c, err, flags = O_DIRECT;
 
-	while ((c = getopt(argc, argv, "Bf:d:b:z:n:")) != -1) {
+	while ((c = getopt(argc, argv, "Blf:d:b:z:n:")) != -1) {
 		switch (c) {
 		case 'B': flags = 0; break;
+		case 'l': leave = 1; break;
 		case 'f': every = (unsigned int)atoi(optarg); break;
 		case 'd': depth = (unsigned int)atoi(optarg); break;
 		case 'b': batch = (unsigned int)atoi(optarg); break;
@@ -115,7 +119,7 @@ int main(int argc, char **argv)
 		}
 	}
 	if (argc - optind != 2 || !depth || depth > DEPTH_MAX || !batch || batch > depth || !size) {
-		fprintf(stderr, "usage: aio_rw [-B] [-f N] [-d DEPTH] [-b BATCH] [-z SIZE] [-n COUNT] r|w FILE\n");
+		fprintf(stderr, "usage: aio_rw [-B] [-l] [-f N] [-d DEPTH] [-b BATCH] [-z SIZE] [-n COUNT] r|w FILE\n");
 		return 2;
 	}
 	writing = argv[optind][0] == 'w';
@@ -135,8 +139,9 @@ int main(int argc, char **argv)
 	if (err)
 		die("io_setup", -err);
 	run();
-	io_destroy(ctx);
-	printf("{\"ops\":%lu,\"fsyncs\":%lu,\"bytes\":%llu,\"errors\":%lu,\"latency_ns\":%llu}\n", done - fsyncs, fsyncs,
+	if (!leave)
+		io_destroy(ctx);
+	printf("{\"sent\":%lu,\"ops\":%lu,\"fsyncs\":%lu,\"bytes\":%llu,\"errors\":%lu,\"latency_ns\":%llu}\n", sent, done - fsyncs, fsyncs,
 	       (unsigned long long)bytes, errors, (unsigned long long)latency);
 	return 0;
 }

@@ -336,6 +336,12 @@ scenario_journal() {
 	E
 }
 
+scenario_operations() {
+	local nb
+	nb=$(mk_null_blk nb0 0 64 0) && mkfs_mount ext4 "$nb" /tmp/mnt || { fail operations "no device"; return; }
+	operations_in operations /tmp/mnt
+}
+
 scenario_readahead() {
 	local nb
 	nb=$(mk_null_blk nb0 0 64 0) && mkfs_mount ext4 "$nb" /tmp/mnt "$(quiet_mount ext4)" || { fail readahead "no device"; return; }
@@ -505,6 +511,12 @@ scenario_libaio() {
 	asynchronous libaio 120 "libaio read" "$progs/aio_rw" -d 8 -n 120 r
 	asynchronous libaio_batch 120 "libaio read" "$progs/aio_rw" -d 16 -b 8 -z 16384 -n 120 r
 }
+# What a program leaves under way when it ends is counted too.
+scenario_libaio_left() {
+	local nb
+	nb=$(mk_null_blk nb0 50000000 64) && scheduler "$nb" none || { fail libaio_left "no device"; return; }
+	libaio_left "$nb" 40
+}
 scenario_io_uring() {
 	asynchronous io_uring 120 "io_uring read" "$progs/uring_rw" -d 8 -n 120 r
 	asynchronous io_uring_batch 120 "io_uring write" "$progs/uring_rw" -d 16 -b 8 -z 16384 -n 120 w
@@ -549,7 +561,7 @@ scenario_survey() {
 }
 
 scenarios=(dm_delay null_blk request_tag runq_busy runq_cpu_max softirq journal io_max dirty_throttle inode_lock cache_hit
-	readahead merged dm_loop_ext4 drivers libaio io_uring io_uring_workers io_uring_sqpoll faults fsync_ext4 fsync_xfs fsync_btrfs
+	operations readahead merged dm_loop_ext4 drivers libaio libaio_left io_uring io_uring_workers io_uring_sqpoll faults fsync_ext4 fsync_xfs fsync_btrfs
 	errors killed device_removed hotplug threads_10000)
 after=lib_cleanup
 

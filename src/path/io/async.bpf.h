@@ -66,6 +66,32 @@ __noinline int async_end(u32 index, u64 reaped_at, s64 ret)
 	return 0;
 }
 
+/* The kernel waits for what a process has under way when it ends, and throws the results away. True when the operation is
+ * one of those and over. */
+static __always_inline bool aio_orphaned(const struct io_slot *a)
+{
+	u32 *user;
+
+	if (!a->key || a->kind < IO_AIO_READ || a->kind > IO_AIO_OTHER || !a->submitted_at ||
+	    (!a->done_at && a->flags & IOF_DIRECT))
+		return false;
+	user = aio_user(a->tgid);
+	return user && *user == (a->tgid | AIO_ENDED);
+}
+
+/* Those in the way of a new operation. */
+__noinline int aio_orphans_end(u64 key)
+{
+	for (u32 way = 0; way < 2; way++) {
+		u32 index = async_index(key, way);
+		struct io_slot *a = slot_at(index);
+
+		if (a && aio_orphaned(a))
+			async_end(index, 0, a->res);
+	}
+	return 0;
+}
+
 static __always_inline struct io_slot *async_begin(u64 key, u32 kind, u64 now, u64 id, const struct task_struct *t, u32 *index)
 {
 	struct io_slot *a = async_find(key, index);
@@ -76,6 +102,10 @@ static __always_inline struct io_slot *async_begin(u64 key, u32 kind, u64 now, u
 		async_end(*index, 0, a->res);
 		if (a->key)
 			return NULL;
+	} else {
+		a = slot_at(async_index(key, 0));
+		if (a && a->key)
+			aio_orphans_end(key);
 	}
 	a = async_claim(key, index);
 	if (!a)
@@ -129,12 +159,12 @@ __noinline int aio_begin_one(u32 carrier, u64 iocb_user, u32 batch, u64 task)
 	if (!a)
 		return 0;
 	a->size = cb.opcode == 7 || cb.opcode == 8 ? iovecs_size(cb.buf, cb.nbytes) : cb.nbytes;
-	if (want_records)
-		a->offset = cb.offset;
 	if (!slot_set_file(a, file_of_fd(t, cb.fd)) || !slot_filter_file(a)) {
 		a->key = 0;
 		return 0;
 	}
+	if (want_records && a->kind <= IO_AIO_WRITE)
+		a->offset = file_offset(a, a->kind == IO_AIO_WRITE, cb.rw_flags, cb.offset);
 	a->batch = batch;
 	if (a->file_flags & IOF_DIRECT)
 		a->flags |= IOF_DIRECT;
@@ -165,9 +195,13 @@ __noinline int aio_begin_some(u32 carrier, u64 iocbs, u32 from, u32 n, u64 task)
 /* io_submit(ctx, nr, iocbs): one operation an iocb; the first is the one being submitted. */
 static __always_inline void aio_begin(struct io_slot *s, u32 index, u64 nr, u64 iocbs, const struct task_struct *t)
 {
+	u32 *user = aio_user(s->tgid);
 	struct io_slot *a;
 	u64 cb = 0;
 
+	if (user && *user != s->tgid)
+		*user = s->tgid;
+	async_used = 1;
 	if (nr == 1) {
 		bpf_probe_read_user(&cb, sizeof(cb), (void *)iocbs);
 		aio_begin_one(index, cb, 0, (u64)t);
@@ -261,7 +295,7 @@ struct {
 } uring_seen SEC(".maps");
 
 /* Of opcodes (include/uapi/linux/io_uring.h). A table, and no switch: the verifier would follow each kind to the end. */
-enum { URING_OPCODES = 64 };
+enum { URING_OPCODES = 64, URING_SPLICE = 30 };
 const volatile u8 uring_kinds[URING_OPCODES] = {
 	[1] = IO_URING_READ, [4] = IO_URING_READ, [22] = IO_URING_READ,     /* READV, READ_FIXED, READ */
 	[2] = IO_URING_WRITE, [5] = IO_URING_WRITE, [23] = IO_URING_WRITE,
@@ -325,6 +359,36 @@ static __always_inline struct io_slot *sqpoll_slot(struct io_slot *s, u64 now)
 	return s;
 }
 
+/* A splice's file is the one it goes to, here a pipe: of interest is where it comes from. */
+static __always_inline void uring_set_source(struct io_slot *a, struct io_kiocb *req)
+{
+	struct io_splice *sp = (struct io_splice *)req;
+
+	if (!bpf_core_field_exists(sp->splice_fd_in) || BPF_CORE_READ(sp, flags) & SPLICE_F_FD_IN_FIXED)
+		return;
+	if (slot_set_file(a, file_of_fd(current_task(), BPF_CORE_READ(sp, splice_fd_in))))
+		a->kind = IO_URING_OTHER;
+}
+
+/* What is asked for, from the request. */
+static __always_inline void uring_describe(struct io_slot *a, struct io_kiocb *req, u32 opcode)
+{
+	struct io_rw *rw = (struct io_rw *)req;
+	u32 rw_flags = want_records && bpf_core_field_exists(rw->flags) ? BPF_CORE_READ(rw, flags) : 0;
+
+	uring_set_file(a, req);
+	if (a->kind == IO_NONE && opcode == URING_SPLICE)
+		uring_set_source(a, req);
+	if (a->kind != IO_URING_READ && a->kind != IO_URING_WRITE)
+		return;
+	a->size = BPF_CORE_READ(rw, len);
+	if (opcode <= 2 || opcode >= 60) /* READV, WRITEV, and FIXED: an array of iovecs in user memory, their number in len */
+		a->size = iovecs_size(BPF_CORE_READ(rw, addr), a->size);
+	a->offset = BPF_CORE_READ(rw, kiocb.ki_pos);
+	if (want_records && a->has_file)
+		a->offset = file_offset(a, a->kind == IO_URING_WRITE, rw_flags, a->offset);
+}
+
 static __always_inline void uring_submit(u64 ring_ctx, struct io_kiocb *req, u64 user_data, u32 opcode)
 {
 	u32 kind = uring_kind(opcode), index, ai;
@@ -344,24 +408,14 @@ static __always_inline void uring_submit(u64 ring_ctx, struct io_kiocb *req, u64
 	}
 	if (!kind)
 		return;
-	uring_used = 1;
+	async_used = 1;
 	a = async_begin(async_key(ring_ctx, user_data), kind, now, id, current_task(), &ai);
 	if (!a)
 		return;
-	if (req) {
-		struct io_rw *rw = (struct io_rw *)req;
-		uring_set_file(a, req);
-		if (a->kind == IO_NONE || (a->has_file && !slot_filter_file(a))) {
-			a->key = 0;
-			return;
-		}
-		if (kind == IO_URING_READ || kind == IO_URING_WRITE) {
-			a->size = BPF_CORE_READ(rw, len);
-			if (opcode <= 2 || opcode >= 60) /* READV, WRITEV, and FIXED: an array of iovecs in user memory, their number in len */
-				a->size = iovecs_size(BPF_CORE_READ(rw, addr), a->size);
-			a->offset = BPF_CORE_READ(rw, kiocb.ki_pos);
-		}
-	} else if (file_want_ino) {
+	if (req)
+		uring_describe(a, req, opcode);
+	/* A file that is not known yet is when it completes, if there is a request that tells. */
+	if (a->kind == IO_NONE || (a->has_file ? !slot_filter_file(a) : !req && file_want_ino)) {
 		a->key = 0;
 		return;
 	}
@@ -414,6 +468,15 @@ __noinline int uring_reap_one(u64 ring_ctx, u64 cqe, u64 now, s32 new)
 	return 0;
 }
 
+/* What reaping is seen by. */
+static __always_inline bool has_rings(void)
+{
+	return bpf_core_field_exists(struct io_ring_ctx, rings) && bpf_core_field_exists(struct io_ring_ctx, flags) &&
+	       bpf_core_field_exists(struct io_rings, cq.head) && bpf_core_field_exists(struct io_rings, cq.tail) &&
+	       bpf_core_field_exists(struct io_rings, cq_ring_mask) && bpf_core_field_exists(struct io_rings, cqes) &&
+	       bpf_core_field_exists(struct io_uring_cqe, user_data);
+}
+
 /* io_uring_enter returns: what is complete is now before the application. Completions that it took from the
  * ring without a call are behind the head. */
 static __always_inline void uring_exit(struct io_slot *s, u32 index, u64 now)
@@ -426,7 +489,7 @@ static __always_inline void uring_exit(struct io_slot *s, u32 index, u64 now)
 	bool fresh;
 
 	uring_submitted(s, now);
-	if (!ctx || !r)
+	if (!ctx || !r || !has_rings())
 		return;
 	seen = *(volatile u32 *)&r->seen;
 	rings = BPF_CORE_READ(ctx, rings);

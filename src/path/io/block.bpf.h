@@ -36,7 +36,7 @@ static __always_inline struct io_slot *worker_op(struct task_struct *t, u32 *ind
 	u64 work;
 
 	if (!bpf_core_field_exists(t->worker_private) || !bpf_core_field_exists(struct io_worker, cur_work) ||
-	    !bpf_core_field_exists(struct io_kiocb, work))
+	    !bpf_core_field_exists(struct io_kiocb, work) || !bpf_core_field_exists(struct io_kiocb, ctx))
 		return NULL;
 	bpf_get_current_comm(comm, sizeof(comm));
 	if (comm[4] != 'w') /* iou-wrk-PID; iou-sqp-PID has another worker_private */
@@ -47,6 +47,12 @@ static __always_inline struct io_slot *worker_op(struct task_struct *t, u32 *ind
 		return NULL;
 	struct io_kiocb *req = (void *)(work - bpf_core_field_offset(struct io_kiocb, work));
 	return async_find(async_key((u64)BPF_CORE_READ(req, ctx), kiocb_user_data(req)), index);
+}
+
+/* What bios with the same data share; 0: not known. */
+static __always_inline u64 bio_data(struct bio *bio)
+{
+	return bpf_core_field_exists(bio->bi_io_vec) ? (u64)bio->bi_io_vec : 0;
 }
 
 static __always_inline void loop_note(const struct request_slot *r, u64 rq, u64 now)
@@ -153,7 +159,7 @@ static __always_inline void aio_advance(struct io_slot *s, struct io_slot *a, u3
 static __always_inline struct io_slot *bio_owner(struct bio *bio, u64 id, u32 dev, struct link *l, u8 *parent,
 						      struct io_slot **carrier)
 {
-	u64 vec = (u64)bio->bi_io_vec;
+	u64 vec = bio_data(bio);
 	struct vec_slot *v = vec && want_links ? vec_at(vec) : NULL;
 	struct io_slot *s;
 	u32 index = 0;
@@ -184,7 +190,7 @@ static __always_inline u64 bio_cgroup(struct bio *bio)
 {
 	struct blkcg_gq *blkg;
 
-	if (!bpf_core_field_exists(bio->bi_blkg))
+	if (!bpf_core_field_exists(bio->bi_blkg) || !bpf_core_field_exists(struct blkcg_gq, blkcg))
 		return 0;
 	blkg = bio->bi_blkg;
 	return blkg ? BPF_CORE_READ(blkg, blkcg, css.cgroup, kn, id) : 0;
@@ -214,12 +220,31 @@ static __always_inline void origin_task(struct origin *a, u64 id, const struct t
 	current_comm(t, a->comm);
 }
 
+/* Of msync(), where the call did not tell (mapped_begin()). */
+static __always_inline void bio_file(struct io_slot *s, struct bio *bio)
+{
+#ifndef HAVE_RDONLY_CAST
+	struct inode *inode;
+	struct page *page;
+	s64 index;
+
+	if (s->kind != IO_MSYNC || s->ino)
+		return;
+	page = bio_page(bio);
+	inode = page ? page_inode(page, &index) : NULL;
+	if (!inode || (BPF_CORE_READ(inode, i_mode) & S_IFMT) == S_IFBLK) /* the file system's own */
+		return;
+	slot_set_inode(s, inode);
+	s->dentry = (u64)inode_dentry(inode);
+#endif
+}
+
 /* The file that a read-ahead is for. A stacked device's bio, which goes on to another device than the file system's,
  * is the same one again. */
 static __always_inline void origin_file(struct origin *a, struct bio *bio, u64 id, u32 dev, u32 part)
 {
-	struct bio_vec *vec = bio->bi_io_vec;
-	struct inode *inode = vec ? page_inode(BPF_CORE_READ(vec, bv_page), &a->offset) : NULL;
+	struct page *page = bio_page(bio);
+	struct inode *inode = page ? page_inode(page, &a->offset) : NULL;
 	struct task_struct *t;
 	struct dentry *d;
 	bool blk;
@@ -250,7 +275,7 @@ static __always_inline void origin_file(struct origin *a, struct bio *bio, u64 i
 
 static __always_inline struct bio_slot *bio_enter(struct bio *bio, struct key_set *k, u32 set, u64 now)
 {
-	u64 vec = (u64)bio->bi_io_vec, id = bpf_get_current_pid_tgid();
+	u64 vec = bio_data(bio), id = bpf_get_current_pid_tgid();
 	struct task_struct *t = block_only ? current_task() : NULL;
 	struct bio_slot *b;
 	struct io_slot *s, *carrier = NULL;
@@ -267,6 +292,8 @@ static __always_inline struct bio_slot *bio_enter(struct bio *bio, struct key_se
 	} else if (!s && (filter_any_task() || file_want_ino)) {
 		return NULL;
 	}
+	if (s)
+		bio_file(s, bio);
 	if (s && !s->ino && (!s->dev || (counted && !s->matched))) /* sync, journal: where it writes */
 		s->dev = part;
 	if (s && counted)
@@ -476,10 +503,10 @@ static __always_inline void request_adopt(struct request_slot *r, struct request
 
 	r->i.dev = request_dev(rq);
 	r->i.bytes = rq->__data_len;
-	r->sector = rq->__sector;
+	r->sector = bpf_core_field_exists(rq->__sector) ? rq->__sector : 0;
 	r->i.rw = rw_of(rq->cmd_flags);
 	if (!want_getrq)
-		r->i.t_getrq = rq->start_time_ns;
+		r->i.t_getrq = request_start(rq);
 	if (!bio)
 		return;
 	b = bio_find((u64)bio);
@@ -508,7 +535,7 @@ static __always_inline struct request_slot *request_enter(struct request *rq, u6
 /* The data of a finished bio may soon be another's. */
 static __always_inline void vec_forget(struct bio *bio, u32 dev)
 {
-	u64 vec = bio ? (u64)KERNEL_READ(struct bio, bio, bi_io_vec) : 0;
+	u64 vec = bio ? (u64)READ_IF_THERE(bio, bi_io_vec) : 0;
 	struct vec_slot *v = vec ? vec_at(vec) : NULL;
 
 	if (v && v->vec == vec && v->dev == dev)
@@ -687,7 +714,7 @@ static __always_inline void request_complete(struct request *rq, s32 error, u32 
 			return;
 		request_adopt(r, rq);
 		/* One that began after spoor did has bios that were seen. */
-		if (!r->i.t_submit && rq->bio && rq->__data_len && rq->start_time_ns > ready_at && !filter_any_task() &&
+		if (!r->i.t_submit && rq->bio && rq->__data_len && request_start(rq) > ready_at && !filter_any_task() &&
 		    !file_want_ino)
 			lose(LOSS_REQUEST);
 	}
@@ -730,7 +757,7 @@ static __always_inline void lean_issue(struct request *rq)
 	r = request_find_in(k, set, (u64)rq);
 	if (!r)
 		r = request_grab(k, set, (u64)rq, now, LOSS_REQUEST);
-	else if (rq->start_time_ns > r->i.t_issue) /* a former life's: its completion was not seen */
+	else if (request_start(rq) > r->i.t_issue) /* a former life's: its completion was not seen */
 		lose(LOSS_REQUEST);
 	if (r)
 		r->i.t_issue = now;
@@ -746,7 +773,7 @@ static __always_inline void lean_complete(struct request *rq, s32 error, u32 byt
 	if (bytes < rq->__data_len && !error)
 		return;
 	if (!r) {
-		if (rq->__data_len && rq->start_time_ns > ready_at)
+		if (rq->__data_len && request_start(rq) > ready_at)
 			lose(LOSS_REQUEST);
 		return;
 	}
@@ -760,7 +787,7 @@ static __always_inline void lean_complete(struct request *rq, s32 error, u32 byt
 	if (ndevs_want && !filter_dev(info.dev))
 		return;
 	now = bpf_ktime_get_ns();
-	info.t_submit = rq->start_time_ns;
+	info.t_submit = request_start(rq);
 	if (!bio || !info.t_submit || info.t_submit > info.t_issue)
 		info.t_submit = info.t_issue;
 	else if (info.rw == RW_WRITE && bio->bi_opf & REQ_FLAG(__REQ_PREFLUSH___x)) /* as preflush_settle */

@@ -27,25 +27,66 @@ static __always_inline bool carrier_begin(struct io_slot *s, u32 index, struct p
 			break;
 		f = file_of_fd(t, regs_syscall_arg(regs, 0));
 		if (f)
-			s->ring = (u64)KERNEL_READ(struct file, f, private_data);
+			s->ring = (u64)READ_IF_THERE((struct file *)f, private_data);
 		break;
 	}
 	sync_start(s, t);
 	return true;
 }
 
-/* What only records show. */
-static __always_inline void call_details(struct io_slot *s, struct pt_regs *regs)
+/* Of a copy, where in the file that is shown, whose descriptor is argument fd: what the argument behind it points to, else
+ * the file's own position. sendfile() gives none for the file it writes to. */
+static __always_inline s64 copy_offset(struct io_slot *s, struct pt_regs *regs, u32 fd)
+{
+	u64 user = s->kind == IO_SENDFILE && !fd ? 0 : regs_syscall_arg(regs, fd + 1);
+	s64 offset = -1;
+
+	if (!user)
+		return file_offset(s, false, 0, -1);
+	bpf_probe_read_user(&offset, sizeof(offset), (void *)user);
+	return offset;
+}
+
+/* What only records show. fd: the argument that the file is. */
+static __always_inline void call_details(struct io_slot *s, struct pt_regs *regs, u32 fd)
 {
 	const u64 vectors = 1ull << IO_READV | 1ull << IO_PREADV | 1ull << IO_PREADV2 | 1ull << IO_WRITEV | 1ull << IO_PWRITEV |
 			    1ull << IO_PWRITEV2;
-	struct file *f = (struct file *)s->file;
+	u32 rw_flags = s->kind == IO_PREADV2 || s->kind == IO_PWRITEV2 ? regs_syscall_arg(regs, 5) : 0;
 
 	if (vectors >> (s->kind & 63) & 1)
 		s->size = iovecs_size(regs_syscall_arg(regs, 1), regs_syscall_arg(regs, 2));
-	/* The position is set to the end when the file is locked; also that of pwrite(). */
-	if (f && s->kind >= IO_WRITE && s->kind <= IO_PWRITEV2 && KERNEL_READ(struct file, f, f_flags) & O_APPEND)
-		s->offset = KERNEL_READ(struct file, f, f_inode, i_size);
+	if (s->kind <= IO_PWRITEV2)
+		s->offset = file_offset(s, s->kind >= IO_WRITE, rw_flags, s->offset);
+	else if (s->kind <= IO_COPY_FILE_RANGE)
+		s->offset = copy_offset(s, regs, fd);
+}
+
+#ifdef HAVE_RDONLY_CAST
+static long vma_file(struct task_struct *t, struct vm_area_struct *vma, void *file)
+{
+	if (bpf_core_field_exists(vma->vm_file))
+		*(u64 *)file = (u64)vma->vm_file;
+	return 0;
+}
+#endif
+
+/* sync() is about no file, msync() about the one that is mapped there. bpf_find_vma() is of 5.17, and older kernels refuse a
+ * program that gives one of its functions to another: before 6.2 the pages that are written tell (bio_file()). */
+static __always_inline bool mapped_begin(struct io_slot *s, struct pt_regs *regs)
+{
+	u64 file = 0;
+
+	s->file = s->dentry = 0;
+	s->dev = s->ino = 0;
+#ifdef HAVE_RDONLY_CAST
+	if (s->kind == IO_MSYNC)
+		bpf_find_vma(bpf_get_current_task_btf(), regs_syscall_arg(regs, 0), vma_file, &file, 0);
+#endif
+	if (file)
+		return slot_set_file(s, file) && slot_filter_file(s);
+	s->matched = !ndevs_want;
+	return !file_want_ino;
 }
 
 static __always_inline bool call_begin(struct io_slot *s, struct pt_regs *regs, u32 nr, const struct task_struct *t)
@@ -54,32 +95,28 @@ static __always_inline bool call_begin(struct io_slot *s, struct pt_regs *regs, 
 
 	if (fd < SYS_ARG_NONE) {
 		bool ok = slot_set_file(s, file_of_fd(t, regs_syscall_arg(regs, fd))) && slot_filter_file(s);
-		if (!ok && (fd2 >= SYS_ARG_NONE || !slot_set_file(s, file_of_fd(t, regs_syscall_arg(regs, fd2))) ||
-			    !slot_filter_file(s)))
-			return false;
+		if (!ok) {
+			if (fd2 >= SYS_ARG_NONE || !slot_set_file(s, file_of_fd(t, regs_syscall_arg(regs, fd2))) ||
+			    !slot_filter_file(s))
+				return false;
+			fd = fd2;
+		}
 		if (ndevs_want && !s->matched && fd2 < SYS_ARG_NONE) { /* from one device to another */
 			struct file *to = (struct file *)file_of_fd(t, regs_syscall_arg(regs, fd2));
 			s->matched = to && filter_dev(inode_dev(BPF_CORE_READ(to, f_inode), BPF_CORE_READ(to, f_inode, i_mode)));
 		}
 		if (s->file_flags & IOF_DIRECT)
 			s->flags |= IOF_DIRECT;
-		if (want_records && off == SYS_ARG_POS) {
-			struct file *f = (struct file *)s->file;
-			s->offset = KERNEL_READ(struct file, f, f_pos);
-		}
 	} else {
-		s->file = s->dentry = 0;
-		s->dev = s->ino = 0;
-		if (file_want_ino)
+		if (!mapped_begin(s, regs))
 			return false;
-		s->matched = !ndevs_want;
 	}
 	if (size < SYS_ARG_NONE)
 		s->size = regs_syscall_arg(regs, size);
 	if (want_records && off < SYS_ARG_NONE)
 		s->offset = regs_syscall_arg(regs, off);
 	if (want_records)
-		call_details(s, regs);
+		call_details(s, regs, fd);
 	return true;
 }
 
@@ -342,15 +379,45 @@ int io_uring_done(u64 *ctx)
 }
 
 /* Run by user space at the end, for each slot of an asynchronous operation: one that is complete, and that the
- * application took from the ring without a call after its last one, has nothing else to end it. */
-SEC("raw_tp/io_uring_complete")
-int io_uring_sweep(u64 *ctx)
+ * application took from the ring without a call after its last one, or that it left when it ended, has nothing else to
+ * end it. */
+SEC("raw_tp/sys_exit")
+int io_sweep(u64 *ctx)
 {
 	u32 index = ctx[0];
 	struct io_slot *a = slot_at(index);
 
-	if (a && a->key && a->done && a->submitted_at)
+	if (a && a->key && ((a->done && a->submitted_at) || aio_orphaned(a)))
 		async_end(index, 0, a->res);
+	return 0;
+}
+
+/* Run by user space when all is loaded: which members are gone. */
+SEC("raw_tp/sys_exit")
+int io_fields(u64 *ctx)
+{
+	bool index = bpf_core_field_exists(struct folio, mapping) ? bpf_core_field_exists(struct folio, index) :
+								     bpf_core_field_exists(struct page, index);
+	bool there[IOX_N] = {
+		[IOX_NAMES] = has_names(),
+		[IOX_ALIAS] = bpf_core_field_exists(struct inode, i_dentry.first) && bpf_core_field_exists(struct dentry, d_u.d_alias),
+		[IOX_OFFSET] = bpf_core_field_exists(struct file, f_pos) && bpf_core_field_exists(struct inode, i_size),
+		[IOX_DIRECT] = bpf_core_field_exists(struct file, f_flags),
+		[IOX_PSEUDO] = bpf_core_field_exists(struct super_block, s_magic),
+		[IOX_CGROUP] = bpf_core_field_exists(struct bio, bi_blkg) && bpf_core_field_exists(struct blkcg_gq, blkcg),
+		[IOX_SECTOR] = bpf_core_field_exists(struct request, __sector),
+		[IOX_START] = bpf_core_field_exists(struct request, start_time_ns),
+		[IOX_DATA] = bpf_core_field_exists(struct bio, bi_io_vec) && bpf_core_field_exists(struct bio_vec, bv_page) && index,
+		[IOX_RINGS] = has_rings() && bpf_core_field_exists(struct file, private_data) &&
+			      (bpf_core_field_exists(struct io_kiocb, cqe.user_data) || bpf_core_field_exists(struct io_kiocb, user_data)),
+		[IOX_STACK] = bpf_core_field_exists(struct thread_struct, SAVED_SP),
+		[IOX_AHEAD] = bpf_core_enum_value_exists(enum req_flag_bits, __REQ_RAHEAD___x),
+		[IOX_FLUSH] = bpf_core_enum_value_exists(enum req_flag_bits, __REQ_PREFLUSH___x),
+	};
+
+	fields_missing = 0;
+	for (int i = 0; i < IOX_N; i++)
+		fields_missing |= !there[i] << i;
 	return 0;
 }
 
@@ -492,7 +559,7 @@ int io_issue(u64 *ctx)
 	if (r->i.t_issue) {
 		/* Again, after a requeue or by the driver: the first attempt's time counts as the device's. It may have
 		 * got more bios in between. */
-		if (rq->start_time_ns <= r->i.t_issue) {
+		if (request_start(rq) <= r->i.t_issue) {
 			request_adopt(r, rq);
 			return 0;
 		}
@@ -710,8 +777,9 @@ SEC("tp_btf/sched_process_exit")
 int io_exit(u64 *ctx)
 {
 	u64 id = bpf_get_current_pid_tgid();
-	u32 index;
+	u32 index, tgid = id >> 32;
 	struct io_slot *s = sync_find((u32)id, &index);
+	u32 *user = async_used ? aio_user(tgid) : NULL;
 
 	if (s && (s->flags & IOF_END_UNSEEN)) {
 		fault_settle(s, index);
@@ -719,7 +787,9 @@ int io_exit(u64 *ctx)
 		s->flags |= IOF_KILLED;
 		sync_end(s, index, 0);
 	}
-	return follow_exit(current_task(), id >> 32);
+	if (user && *user == tgid && !BPF_CORE_READ(current_task(), signal, live.counter))
+		*user = tgid | AIO_ENDED;
+	return follow_exit(current_task(), tgid);
 }
 
 /* ---- interrupts ---- */

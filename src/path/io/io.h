@@ -138,6 +138,10 @@ struct io_wait_key { __u32 dev, kind; __u64 site; };
 struct io_wait_sum { __u64 ns, count; };
 struct io_wait_slot { struct io_wait_key key; struct io_wait_sum sum; };
 
+/* Members of kernel structures that only a detail hangs on, and which this kernel has no more; bits of io_fields_missing. */
+enum io_field { IOX_NAMES, IOX_ALIAS, IOX_OFFSET, IOX_DIRECT, IOX_PSEUDO, IOX_CGROUP, IOX_SECTOR, IOX_START, IOX_DATA, IOX_RINGS, IOX_STACK,
+		IOX_AHEAD, IOX_FLUSH, IOX_N };
+
 enum io_loss { LOSS_RING, LOSS_SLOT, LOSS_BIO, LOSS_REQUEST, LOSS_ROW, LOSS_ITEM, LOSS_LINK, LOSS_BATCH, LOSS_STACK, LOSS_SUM, LOSS_SWITCH, LOSS_NAME, LOSS_N };
 
 _Static_assert(sizeof(struct io_item) == 72, "io_item");

@@ -20,7 +20,7 @@ typedef uint64_t u64;
 
 /* When a program is wanted. */
 enum { W_MUST = HOOK_MUST, W_RUN = HOOK_RUN, W_CALLS = 4, W_FAULT = 8, W_KERNEL = 16, W_URING = 32, W_FOLLOW = 64, W_BLOCK = 128, W_RECORDS = 256,
-       W_GETRQ = 512, W_BIO = 1024 };
+       W_GETRQ = 512, W_BIO = 1024, W_ASYNC = 2048 };
 
 /* Stages in the order of io.h. */
 static const struct hook hooks[] = {
@@ -40,7 +40,8 @@ static const struct hook hooks[] = {
 	{ "uring", "io_uring_submit_old", NULL, "io_uring_submit_sqe", false, W_URING, "io_uring operations" },
 	{ "uring wait", "io_uring_wait", NULL, "io_uring_cqring_wait", false, W_URING, "the end of io_uring submissions" },
 	{ "uring done", "io_uring_done", NULL, "io_uring_complete", false, W_URING, "io_uring completions" },
-	{ "uring sweep", "io_uring_sweep", NULL, "io_uring_complete", false, W_URING | W_RUN, NULL },
+	{ "fields", "io_fields", NULL, "sys_exit", false, W_BLOCK | W_RUN, NULL },
+	{ "sweep", "io_sweep", NULL, "sys_exit", false, W_ASYNC | W_RUN, NULL },
 	{ "throttle", "io_throttle", NULL, "__blk_throtl_bio", true, W_BIO, NULL },
 	{ "throttle", "io_throttle_old", NULL, "blk_throtl_bio", true, W_BIO,
 	  "stage throttled (cgroup I/O limits) of requests" },
@@ -98,6 +99,8 @@ static unsigned int wanted_mask(const struct io_opts *o)
 		w |= W_KERNEL;
 	if (k & io_kinds_parse("io_uring"))
 		w |= W_URING;
+	if (k & (io_kinds_parse("io_uring") | io_kinds_parse("libaio")))
+		w |= W_ASYNC;
 	if (o->tasks.npids)
 		w |= W_FOLLOW;
 	if (o->records)
@@ -177,6 +180,27 @@ static bool type_has_member(const struct btf *btf, const char *type, const char 
 	return false;
 }
 
+/* What hangs on members that this kernel has no more. */
+static void fields_missing_add(struct io_state *st)
+{
+	static const char *const lost[IOX_N] = {
+		[IOX_NAMES] = "names of files", [IOX_ALIAS] = "names of files of write-back, read-ahead and page faults",
+		[IOX_OFFSET] = "offsets at the file's own position or its end", [IOX_DIRECT] = "which operations are direct",
+		[IOX_PSEUDO] = "which files have no storage behind them (proc, sysfs ...)", [IOX_CGROUP] = "whose pages are written back",
+		[IOX_SECTOR] = "sectors of requests", [IOX_START] = "requests whose completion was not shown",
+		[IOX_DATA] = "read-ahead as operations, and which request of a stacked device serves which",
+		[IOX_RINGS] = "when io_uring operations are reaped", [IOX_STACK] = "reasons and stacks of waits",
+		[IOX_AHEAD] = "read-ahead as operations", [IOX_FLUSH] = "flushes of the device's cache before a write",
+	};
+	LIBBPF_OPTS(bpf_test_run_opts, run);
+
+	if (bpf_prog_test_run_opts(bpf_program__fd(st->skel->progs.io_fields), &run)) /* before 5.10 */
+		return;
+	for (int i = 0; i < IOX_N; i++)
+		if (st->skel->bss->fields_missing >> i & 1)
+			unseen_add(&st->unseen, lost[i], "this kernel's structures have changed");
+}
+
 /* What depends on fields, not on hooks. */
 static void fields_check(struct io_state *st, struct probe *p)
 {
@@ -228,22 +252,19 @@ static int skel_open(struct io_state *st, struct probe *probe)
 	}
 	if (probe_rdonly_cast(probe))
 		st->skel->skeleton->data = io_cast_bpf__elf_bytes(&st->skel->skeleton->data_sz);
+	else if (st->opts.file_ino && (!st->opts.kinds || st->opts.kinds & io_kinds_parse("msync")))
+		unseen_add(&st->unseen, "msync of the file", "this kernel tells of its file only when pages are written (before 6.2)");
 	return bpf_object__open_skeleton(st->skel->skeleton, NULL);
 }
 
-int io_load(struct io_state *st, struct probe *probe)
+/* All but the programs of hooks in refused[]. */
+static int load_try(struct io_state *st, struct probe *probe, const bool *refused, bool *use)
 {
-	bool use[HOOKS];
-	int err;
+	int err = skel_open(st, probe);
 
-	if (!probe_btf(probe)) {
-		log_error("this kernel has no BTF (/sys/kernel/btf/vmlinux): it needs CONFIG_DEBUG_INFO_BTF=y");
-		return -EOPNOTSUPP;
-	}
-	err = skel_open(st, probe);
 	if (err)
 		return err;
-	err = hooks_choose(hooks, HOOKS, wanted_mask(&st->opts), st->skel->obj, probe, use, &st->unseen);
+	err = hooks_choose(hooks, HOOKS, wanted_mask(&st->opts), st->skel->obj, probe, refused, use, &st->unseen);
 	if (err)
 		return err;
 	for (int i = 0; i < HOOKS; i++)
@@ -260,11 +281,30 @@ int io_load(struct io_state *st, struct probe *probe)
 	io_calls_fill((struct sys_desc *)st->skel->rodata->sys_descs, st->opts.kinds);
 	set_sizes(st);
 	probe_btf_drop(probe);
-	err = io_bpf__load(st->skel);
+	probe_program_forget();
+	return io_bpf__load(st->skel);
+}
+
+int io_load(struct io_state *st, struct probe *probe)
+{
+	bool use[HOOKS], refused[HOOKS] = { false };
+	int err;
+
+	if (!probe_btf(probe)) {
+		log_error("this kernel has no BTF (/sys/kernel/btf/vmlinux): it needs CONFIG_DEBUG_INFO_BTF=y");
+		return -EOPNOTSUPP;
+	}
+	probe_program_forget();
+	while ((err = load_try(st, probe, refused, use)) && hooks_refused(hooks, HOOKS, refused)) {
+		io_bpf__destroy(st->skel);
+		st->skel = NULL;
+	}
 	if (err) {
-		log_error("the kernel refused to load spoor's programs: %s", strerror(-err));
+		if (!log_errors())
+			log_error("the kernel refused to load spoor's programs: %s", strerror(-err));
 		return err;
 	}
+	fields_missing_add(st);
 	err = task_filter_fill(&st->skel->rodata->filter, &st->opts.tasks, st->skel->obj);
 	return err ? err : hooks_attach(hooks, HOOKS, st->skel->obj, use, &st->links, &st->unseen);
 }
@@ -272,11 +312,11 @@ int io_load(struct io_state *st, struct probe *probe)
 void io_sweep(struct io_state *st)
 {
 	const struct io_bpf__rodata *ro = st->skel->rodata;
-	int fd = bpf_program__fd(st->skel->progs.io_uring_sweep);
+	int fd = bpf_program__fd(st->skel->progs.io_sweep);
 	uint64_t ctx = ro->sync_mask + 1;
 	LIBBPF_OPTS(bpf_test_run_opts, run, .ctx_in = &ctx, .ctx_size_in = sizeof(ctx));
 
-	for (unsigned int n = 0; fd >= 0 && st->skel->bss->uring_used && n <= ro->async_mask; n++, ctx++)
+	for (unsigned int n = 0; fd >= 0 && st->skel->bss->async_used && n <= ro->async_mask; n++, ctx++)
 		if (bpf_prog_test_run_opts(fd, &run)) /* before 5.10 */
 			break;
 }

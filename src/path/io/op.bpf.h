@@ -10,6 +10,8 @@
 #define S_IFBLK 0060000
 #define S_IFDIR 0040000
 #define O_APPEND 02000
+#define RWF_APPEND 0x10
+#define RWF_NOAPPEND 0x20 /* from 6.9 */
 #define O_DIRECT_X86 040000
 #define O_DIRECT_ARM64 0200000
 #if defined(__TARGET_ARCH_arm64)
@@ -117,7 +119,9 @@ static __always_inline void slot_set_inode(struct io_slot *s, struct inode *inod
 
 	s->inode = (u64)inode;
 	s->ino = KERNEL_READ(struct inode, inode, i_ino);
-	s->file_flags = fs_is_pseudo(KERNEL_READ(struct inode, inode, i_sb, s_magic)) ? 0 : mode & S_IFMT;
+	s->file_flags = mode & S_IFMT;
+	if (bpf_core_field_exists(struct super_block, s_magic) && fs_is_pseudo(KERNEL_READ(struct inode, inode, i_sb, s_magic)))
+		s->file_flags = 0;
 	s->dev = inode_dev(inode, mode);
 }
 
@@ -138,15 +142,30 @@ static __always_inline bool slot_set_file(struct io_slot *s, u64 file)
 	if (!same || want_records || file_want_ino) {
 		if (!same || KERNEL_READ(struct inode, inode, i_ino) != s->ino)
 			slot_set_inode(s, (struct inode *)inode);
-		s->dentry = (u64)KERNEL_READ(struct file, f, f_path.dentry);
+		s->dentry = (u64)READ_IF_THERE(f, f_path.dentry);
 		s->file = file;
 		s->file_flags &= S_IFMT;
-		if (KERNEL_READ(struct file, f, f_flags) & O_DIRECT)
+		if (READ_IF_THERE(f, f_flags) & O_DIRECT)
 			s->file_flags |= IOF_DIRECT;
 	}
 	s->has_file = 1;
 	return (s->file_flags & S_IFMT) == S_IFREG || (s->file_flags & S_IFMT) == S_IFBLK ||
 	       (s->file_flags & S_IFMT) == S_IFDIR;
+}
+
+/* Where it is written to or read from: a position of -1 is the file's own, and what is appended goes to the end, wherever
+ * else the call says. The position is set when the file is locked; this is what is known before. */
+static __always_inline s64 file_offset(struct io_slot *s, bool write, u32 rw_flags, s64 offset)
+{
+	struct file *f = (struct file *)s->file;
+
+	if (!f)
+		return offset;
+	if (write && (rw_flags & RWF_APPEND || (READ_IF_THERE(f, f_flags) & O_APPEND && !(rw_flags & RWF_NOAPPEND))))
+		return bpf_core_field_exists(struct inode, i_size) ? BPF_CORE_READ(f, f_inode, i_size) : -1;
+	if (offset == -1 && bpf_core_field_exists(f->f_pos))
+		return BPF_CORE_READ(f, f_pos);
+	return offset;
 }
 
 static __always_inline bool slot_filter_file(struct io_slot *s)
@@ -197,9 +216,19 @@ static __always_inline void async_reset(struct io_slot *a, u32 kind, u64 now, u6
 /* A name of an inode, if the kernel has one in memory. */
 static __always_inline struct dentry *inode_dentry(struct inode *inode)
 {
-	struct hlist_node *alias = BPF_CORE_READ(inode, i_dentry.first);
+	struct hlist_node *alias = bpf_core_field_exists(inode->i_dentry.first) ? BPF_CORE_READ(inode, i_dentry.first) : NULL;
 
+	if (!bpf_core_field_exists(struct dentry, d_u.d_alias))
+		return NULL;
 	return alias ? (struct dentry *)((u64)alias - bpf_core_field_offset(struct dentry, d_u.d_alias)) : NULL;
+}
+
+/* What a name is read from. */
+static __always_inline bool has_names(void)
+{
+	return bpf_core_field_exists(struct dentry, d_inode) && bpf_core_field_exists(struct dentry, d_parent) &&
+	       bpf_core_field_exists(struct dentry, d_name.name) && bpf_core_field_exists(struct dentry, d_name.hash_len) &&
+	       bpf_core_field_exists(struct super_block, s_root) && bpf_core_field_exists(struct file, f_path.dentry);
 }
 
 /* Names from the file upwards, once for each file (and again after a rename of it or its directory,
@@ -213,6 +242,8 @@ __noinline u64 path_send(u64 dentry, u64 ino)
 	u8 one = 1;
 
 	d = (struct dentry *)dentry;
+	if (!has_names())
+		return 0;
 	if (!sc || !d || KERNEL_READ(struct dentry, dentry, d_inode, i_ino) != ino)
 		return 0;
 	key = dentry * 31 + KERNEL_READ(struct dentry, dentry, d_name.hash_len) * 0x9e3779b97f4a7c15ull + ino +

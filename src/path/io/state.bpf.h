@@ -30,7 +30,8 @@ const volatile u32 sync_mask = 0xff, async_mask = 0xff, bio_mask = 0xff, request
 
 u32 ready;                               /* set when everything is attached */
 u64 ready_at;                            /* then */
-u32 uring_used;                          /* io_uring operations were seen: what is left of them is to be swept */
+u32 fields_missing;                      /* bits of enum io_field, from io_fields() */
+u32 async_used;                          /* asynchronous operations were seen: what is left of them is to be swept */
 u64 top_min;                             /* --top: user space raises it to the slowest list's smallest wall */
 u64 lost[LOSS_N];                        /* added to without fetch: 5.10 has no atomic fetch */
 
@@ -100,6 +101,24 @@ struct {
 	__type(key, u32);
 	__type(value, u32);
 } homes SEC(".maps");
+
+/* Processes that use libaio, by the low bits of their number; AIO_ENDED: it has ended, and nobody will reap what it had under
+ * way. Of two with the same bits the later one is known. */
+enum { AIO_USERS = 1024 };
+#define AIO_ENDED (1u << 31)
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, AIO_USERS);
+	__type(key, u32);
+	__type(value, u32);
+} aio_users SEC(".maps");
+
+static __always_inline u32 *aio_user(u32 tgid)
+{
+	u32 i = tgid & (AIO_USERS - 1);
+
+	return bpf_map_lookup_elem(&aio_users, &i);
+}
 
 /* The record under construction of the slot with the same index; not used in summary mode. */
 struct {

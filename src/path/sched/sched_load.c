@@ -85,7 +85,7 @@ int sched_load(struct sched_state *st, struct probe *probe)
 		wanted |= W_RECORDS;
 	if (st->opts.tasks.npids)
 		wanted |= W_FOLLOW;
-	err = hooks_choose(hooks, HOOKS, wanted, st->skel->obj, probe, use, &st->unseen);
+	err = hooks_choose(hooks, HOOKS, wanted, st->skel->obj, probe, NULL, use, &st->unseen);
 	if (!err)
 		err = task_filter_set(&st->skel->rodata->filter, &st->opts.tasks, probe);
 	if (!err)

@@ -177,7 +177,7 @@ int why_load(struct why_state *st, struct probe *probe)
 		return -errno;
 	if (st->opts.tasks.npids)
 		wanted |= W_FOLLOW;
-	err = hooks_choose(hooks, HOOKS, wanted, st->skel->obj, probe, use, &st->unseen);
+	err = hooks_choose(hooks, HOOKS, wanted, st->skel->obj, probe, NULL, use, &st->unseen);
 	if (!err)
 		err = task_filter_set(&st->skel->rodata->filter, &st->opts.tasks, probe);
 	st->pidns = st->skel->rodata->filter.pidns_ino;
