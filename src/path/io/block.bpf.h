@@ -71,8 +71,8 @@ static __always_inline void loop_note(const struct request_slot *r, u64 rq, u64 
 	l->rq = rq;
 	l->t = now;
 	__builtin_memset(&l->link, 0, sizeof(l->link));
-	if (r->nlinks)
-		l->link = r->link[0];
+	if (r->i.nlinks)
+		l->link = r->i.first;
 }
 
 static __always_inline void loop_forget(const struct request_slot *r, u64 rq)
@@ -414,8 +414,19 @@ __noinline int request_link(u32 request, u32 bio_index)
 
 	if (!r || !b || !b->link.slot)
 		return 0;
-	n = r->nlinks;
-	for (u32 i = 0; i < LINKS && i < n; i++) {
+	n = r->i.nlinks;
+	if (!n) {
+		r->i.first = b->link;
+		r->i.nlinks = 1;
+		return 0;
+	}
+	if (r->i.first.slot == b->link.slot && r->i.first.seq == b->link.seq) {
+		if (want_records)
+			item_merge(&r->i.first, &b->link, b->bytes);
+		return 0;
+	}
+	n--;
+	for (u32 i = 0; i < LINKS - 1 && i < n; i++) {
 		u32 other = (r->link[i].slot ^ b->link.slot) | (r->link[i].seq ^ b->link.seq);
 
 		barrier_var(other); /* one branch: of two in such a loop the verifier would follow every combination */
@@ -425,12 +436,12 @@ __noinline int request_link(u32 request, u32 bio_index)
 			return 0;
 		}
 	}
-	if (n >= LINKS) {
+	if (n >= LINKS - 1) {
 		lose(LOSS_LINK);
 		return 0;
 	}
-	r->link[n & (LINKS - 1)] = b->link;
-	r->nlinks = n + 1;
+	r->link[n] = b->link;
+	r->i.nlinks = n + 2;
 	return 0;
 }
 
@@ -443,12 +454,12 @@ static __always_inline void request_take(struct request_slot *r, struct bio_slot
 	}
 	if (!r->i.t_getrq)
 		r->i.t_getrq = b->t_getrq;
-	if (b->has_origin && (!r->has_origin || !r->origin.dev)) {
+	if (b->has_origin && (!r->i.has_origin || !r->origin.dev)) {
 		r->origin = b->origin;
-		r->has_origin = 1;
+		r->i.has_origin = 1;
 	}
-	r->counted |= b->counted;
-	r->preflush |= b->preflush;
+	r->i.counted |= b->counted;
+	r->i.preflush |= b->preflush;
 	if (b->rw == RW_FLUSH)
 		r->i.rw = RW_FLUSH;
 	bio_release(b);
@@ -511,11 +522,11 @@ static __always_inline void request_adopt(struct request_slot *r, struct request
 		return;
 	b = bio_find((u64)bio);
 	if (b) {
-		if (r->nlinks) {
+		if (r->i.nlinks) {
 			request_link(r->index, b->index);
 		} else if (b->link.slot) {
-			r->link[0] = b->link;
-			r->nlinks = 1;
+			r->i.first = b->link;
+			r->i.nlinks = 1;
 		}
 		request_take(r, b);
 	}
@@ -672,21 +683,22 @@ static __always_inline void async_served(struct io_slot *s, u64 now, s32 error)
 		s->res = s->size;
 }
 
-static __always_inline void link_complete(struct request_slot *r, u32 i, u64 now, s32 error)
+static __always_inline void link_complete(const struct link *l, const struct request_info *r, u64 now, s32 error)
 {
-	struct io_item *it = link_item(&r->link[i]);
+	struct io_item *it = link_item(l);
 
 	if (it)
-		item_complete(it, &r->i, now, error);
-	async_served(link_slot(&r->link[i]), now, error);
+		item_complete(it, r, now, error);
+	async_served(link_slot(l), now, error);
 }
 
+/* i: from 0, for the second link. */
 __noinline int link_complete_more(u32 request, u32 i, u64 now, s32 error)
 {
 	struct request_slot *r = bpf_map_lookup_elem(&requests, &request);
 
-	if (r)
-		link_complete(r, i & (LINKS - 1), now, error);
+	if (r && i < LINKS - 1)
+		link_complete(&r->link[i], &r->i, now, error);
 	return 0;
 }
 
@@ -694,13 +706,14 @@ __noinline int link_complete_more(u32 request, u32 i, u64 now, s32 error)
  * for is the device. */
 static __always_inline void preflush_settle(struct request_slot *r)
 {
-	if (r->preflush && r->i.bytes)
+	if (r->i.preflush && r->i.bytes)
 		r->i.t_issue = r->i.t_insert = r->i.t_getrq > r->i.t_submit ? r->i.t_getrq : r->i.t_submit;
 }
 
 static __always_inline void request_complete(struct request *rq, s32 error, u32 bytes)
 {
-	struct request_slot *r = request_find((u64)rq);
+	u32 at = 0;
+	struct request_slot *r = request_find_at((u64)rq, &at);
 	u64 now, bio;
 
 	if (bytes < rq->__data_len && !error)
@@ -712,6 +725,7 @@ static __always_inline void request_complete(struct request *rq, s32 error, u32 
 		r = request_enter(rq, now);
 		if (!r)
 			return;
+		at = r->index;
 		request_adopt(r, rq);
 		/* One that began after spoor did has bios that were seen. */
 		if (!r->i.t_submit && rq->bio && rq->__data_len && request_start(rq) > ready_at && !filter_any_task() &&
@@ -728,19 +742,19 @@ static __always_inline void request_complete(struct request *rq, s32 error, u32 
 		loop_forget(r, (u64)rq);
 	preflush_settle(r);
 	if (r->i.t_submit) {
-		if (r->counted) {
+		if (r->i.counted) {
 			device_row_add(&r->i, now, error != 0);
-			if (block_only && r->has_origin && record_wanted(now - r->i.t_submit, error))
+			if (block_only && r->i.has_origin && record_wanted(now - r->i.t_submit, error))
 				disk_send(IO_DISK_READ + r->i.rw, &r->i, r->sector, &r->origin, now, error);
-			if (!block_only && r->has_origin)
+			if (!block_only && r->i.has_origin)
 				ahead_finish(&r->origin, &r->i, r->sector, now, error);
 		}
-		if (r->nlinks)
-			link_complete(r, 0, now, error);
-		for (u32 i = 1; i < LINKS && i < r->nlinks; i++)
-			link_complete_more(r->index, i, now, error);
+		if (r->i.nlinks)
+			link_complete(&r->i.first, &r->i, now, error);
+		for (u32 i = 1; i < LINKS && i < r->i.nlinks; i++)
+			link_complete_more(at, i - 1, now, error);
 	}
-	request_release(r);
+	request_release_at(at);
 }
 
 /* ---- the summary of --block alone: two hooks, one time stamp to remember, the rest is in the request ---- */
@@ -765,7 +779,8 @@ static __always_inline void lean_issue(struct request *rq)
 
 static __always_inline void lean_complete(struct request *rq, s32 error, u32 bytes)
 {
-	struct request_slot *r = request_find((u64)rq);
+	u32 at = 0;
+	struct request_slot *r = request_find_at((u64)rq, &at);
 	struct request_info info = {};
 	struct bio *bio;
 	u64 now;
@@ -778,7 +793,7 @@ static __always_inline void lean_complete(struct request *rq, s32 error, u32 byt
 		return;
 	}
 	info.t_issue = r->i.t_issue; /* once released it is another request's */
-	request_release(r);
+	request_release_at(at);
 	info.rw = rw_of(rq->cmd_flags);
 	bio = rq->bio;
 	if (!bio && info.rw != RW_FLUSH) /* the queue's own flush has none; it serves all that ask for one meanwhile */

@@ -173,24 +173,26 @@ struct {
 
 enum { LINKS = 64 }; /* operations that share a request, by merging */
 
+/* All that a request's completion, on another CPU, touches, of one that nothing merged into: a cache line. */
 struct request_info {
 	u64 t_submit, t_queue, t_getrq, t_insert, t_issue;
 	u32 dev, bytes;
-	u8 rw, flags, pad[6];
+	u8 rw, flags, nlinks;
+	u8 counted : 1, preflush : 1, has_origin : 1;
+	struct link first;               /* of the operations */
 };
+_Static_assert(sizeof(struct request_info) == 64, "request_info");
 
-/* Of one that nothing merged into the first two cache lines are all. */
 struct request_slot {
-	u64 claimed;
 	struct request_info i;
+	u64 claimed;
 	u64 sector;
 	u32 index;                       /* its own in the map */
-	u8 nlinks, counted, preflush, has_origin;
-	struct link link[LINKS];
-	u64 pad[6];
+	struct link link[LINKS - 1];     /* after the first */
+	u32 pad[14];
 	struct origin origin;
 };
-_Static_assert(sizeof(struct request_slot) == 15 * 64 && __builtin_offsetof(struct request_slot, sector) == 64, "request_slot");
+_Static_assert(sizeof(struct request_slot) == 15 * 64, "request_slot");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -434,11 +436,22 @@ static __always_inline struct type_##name *name##_find_in(struct key_set *k, u32
 	}                                                                                      \
 	return NULL;                                                                           \
 }                                                                                              \
-static __always_inline struct type_##name *name##_find(u64 p)                                  \
+/* at: its index, should it be found. */                                                       \
+static __always_inline struct type_##name *name##_find_at(u64 p, u32 *at)                      \
 {                                                                                              \
 	u32 set = name##_set(p);                                                               \
 	struct key_set *k = bpf_map_lookup_elem(&keys, &set);                                  \
-	return k ? name##_find_in(k, set, p) : NULL;                                           \
+	for (u32 way = 0; k && way < POINTER_WAYS; way++) {                                    \
+		*at = set * POINTER_WAYS + way;                                                \
+		if (k->key[way] == p)                                                          \
+			return bpf_map_lookup_elem(&map, at);                                  \
+	}                                                                                      \
+	return NULL;                                                                           \
+}                                                                                              \
+static __always_inline struct type_##name *name##_find(u64 p)                                  \
+{                                                                                              \
+	u32 at;                                                                                \
+	return name##_find_at(p, &at);                                                         \
 }                                                                                              \
 /* Index + 1 of an entry of the set that nobody freed for a minute; 0: there is none. */       \
 __noinline u32 name##_stale(u32 set, u32 cpu, u64 now)                                         \
@@ -497,12 +510,16 @@ static __always_inline struct type_##name *name##_claim(u64 p, u64 now, u32 loss
 	struct key_set *k = bpf_map_lookup_elem(&keys, &set);                                  \
 	return k ? name##_claim_in(k, set, p, now, loss) : NULL;                               \
 }                                                                                              \
-static __always_inline void name##_release(const struct type_##name *s)                        \
+static __always_inline void name##_release_at(u32 at)                                          \
 {                                                                                              \
-	u32 set = s->index / POINTER_WAYS;                                                     \
+	u32 set = at / POINTER_WAYS;                                                           \
 	struct key_set *k = bpf_map_lookup_elem(&keys, &set);                                  \
 	if (k)                                                                                 \
-		k->key[s->index & (POINTER_WAYS - 1)] = 0;                                     \
+		k->key[at & (POINTER_WAYS - 1)] = 0;                                           \
+}                                                                                              \
+static __always_inline void name##_release(const struct type_##name *s)                        \
+{                                                                                              \
+	name##_release_at(s->index);                                                           \
 }
 
 #define type_bio bio_slot
