@@ -60,7 +60,11 @@ struct signal_struct { struct atomic_counter live; struct pid *pids[4]; } BPF_CO
 
 #define PIDTYPE_TGID 1
 
-struct cfs_rq { int throttle_count; } BPF_CORE; /* with CONFIG_CFS_BANDWIDTH */
+struct rq { u64 clock; } BPF_CORE;
+struct cfs_rq {
+	struct rq *rq;                     /* with CONFIG_FAIR_GROUP_SCHED */
+	int throttle_count;                /* with CONFIG_CFS_BANDWIDTH */
+} BPF_CORE;
 struct sched_entity {
 	struct cfs_rq *cfs_rq;             /* with CONFIG_FAIR_GROUP_SCHED */
 	unsigned char sched_delayed;       /* from 6.12, 152e11f6df29: sleeps, but is still on the queue */

@@ -31,8 +31,22 @@ struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 4096);
 	__type(key, u32);
-	__type(value, struct why_task);
+	__type(value, u32);
 } tasks SEC(".maps");
+
+/* The entries themselves: that of a running task is found by its number, without a look at the hash table. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 4096);
+	__type(key, u32);
+	__type(value, struct why_task);
+} slots SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_STACK);
+	__uint(max_entries, 4096);
+	__uint(value_size, sizeof(u32));
+} slots_free SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -61,11 +75,15 @@ struct {
 struct why_cpu {
 	u64 since;                       /* when it began to run */
 	u32 tid;
-	u32 traced;                      /* it has an entry in `tasks` */
+	u32 traced;                      /* it has an entry, */
+	u32 slot;                        /* this one */
 	u64 done_t;                      /* block I/O that has completed: when; 0: none in this context */
 	u32 done_dev, done_level;
 	u32 done_write;
-	u32 from_tid, from_tgid, pad;    /* sender of the packet that is received, over loopback */
+	u32 from_tid, from_tgid;         /* sender of the packet that is received, over loopback */
+	u64 last;                        /* of the history: time of the latest event */
+	u64 clock;                       /* of its run queue when it was last compared, 0: never; and ktime - clock */
+	s64 clock_off;
 };
 
 struct {
@@ -74,14 +92,6 @@ struct {
 	__type(key, u32);
 	__type(value, struct why_cpu);
 } cpus SEC(".maps");
-
-/* Entries of `tasks` under construction, by what may interrupt what. */
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 3);
-	__type(key, u32);
-	__type(value, struct why_task);
-} fresh SEC(".maps");
 
 /* Packets on their way over loopback, by address. */
 enum { PACKETS = 1024 };
@@ -132,9 +142,61 @@ static __always_inline struct why_cpu *cpu_get(void)
 	return bpf_map_lookup_elem(&cpus, &zero);
 }
 
+static __always_inline struct why_task *slot_get(u32 slot)
+{
+	return bpf_map_lookup_elem(&slots, &slot);
+}
+
 static __always_inline struct why_task *task_find(u32 tid)
 {
-	return marked(&thread_marks, tid) ? bpf_map_lookup_elem(&tasks, &tid) : NULL;
+	u32 *slot = marked(&thread_marks, tid) ? bpf_map_lookup_elem(&tasks, &tid) : NULL;
+
+	return slot ? slot_get(*slot) : NULL;
+}
+
+static __always_inline void task_drop(u32 tid)
+{
+	u32 *at = bpf_map_lookup_elem(&tasks, &tid), slot = at ? *at : 0;
+	struct why_task *k = at ? slot_get(slot) : NULL;
+
+	if (!k || bpf_map_delete_elem(&tasks, &tid))
+		return;
+	k->s.tid = 0;
+	bpf_map_push_elem(&slots_free, &slot, 0);
+}
+
+/* An entry for it: the one that it has, or a free one. NULL: there is none. */
+static __always_inline struct why_task *slot_take(u32 tid)
+{
+	u32 *had = bpf_map_lookup_elem(&tasks, &tid), slot = 0;
+	struct why_task *k;
+
+	if (had)
+		slot = *had;
+	else if (bpf_map_pop_elem(&slots_free, &slot))
+		return NULL;
+	k = slot_get(slot);
+	if (k) {
+		__builtin_memset(k, 0, sizeof(*k));
+		k->slot = slot;
+	}
+	return k;
+}
+
+/* Whoever runs on the CPU has this entry; NULL: none. */
+static __always_inline void cpu_traces(struct why_cpu *c, const struct why_task *k)
+{
+	c->traced = k != NULL;
+	if (k)
+		c->slot = k->slot;
+}
+
+/* The entry of whoever runs on the CPU, if that is `tid`. */
+static __always_inline struct why_task *cpu_task(const struct why_cpu *c, u32 tid)
+{
+	struct why_task *k = c->traced && c->tid == tid ? slot_get(c->slot) : NULL;
+
+	return k && k->s.tid == tid ? k : NULL;
 }
 
 /* ---- history ---- */
@@ -166,6 +228,35 @@ static __always_inline void history_end(struct history_at *at)
 {
 	barrier();
 	at->h->seq = at->number;
+}
+
+/* The time of a switch for the history alone. To read the clock costs more than all the rest (35 ns on a machine of 2026),
+ * and the run queue has just done so. Its clock may stray from ours, say by 500 ppm, and is compared once in a millisecond.
+ * It is never ahead; but it is left as it was where the one who asked for the switch had just read it. Then the difference
+ * is too large, and must not be believed at once. */
+enum { CLOCK_NS = 1000000, CLOCK_PPM_SHIFT = 10, CLOCK_STRAYS = 100000000 };
+
+static __always_inline void clock_compare(struct why_cpu *c, u64 clock)
+{
+	s64 more = (s64)(bpf_ktime_get_ns() - clock) - c->clock_off, most = (clock - c->clock) >> CLOCK_PPM_SHIFT;
+
+	if (c->clock && more > most && more < CLOCK_STRAYS)
+		more = most;
+	c->clock_off += more;
+	c->clock = clock;
+}
+
+static __always_inline u64 history_time(struct why_cpu *c, struct task_struct *prev)
+{
+	u64 clock = task_rq_clock(prev), now;
+
+	if (clock && clock - c->clock >= CLOCK_NS)
+		clock_compare(c, clock);
+	now = clock ? clock + c->clock_off : bpf_ktime_get_ns();
+	if (now < c->last)
+		now = c->last;
+	c->last = now;
+	return now;
 }
 
 /* What runs: 0 a task, 1 a softirq, 2 an interrupt. */
@@ -265,16 +356,14 @@ static __always_inline void stay_begin(struct why_task *k, u64 now)
 static __always_inline struct why_task *task_new(u32 tid, u32 tgid, bool kthread, u64 since, u32 flags)
 {
 	struct cpu_irq *q = cpu_irq_get();
-	struct why_task *k;
-	u32 level;
+	struct why_task *k = q ? slot_take(tid) : NULL;
+	u32 slot;
 
-	if (!q)
+	if (!k) {
+		lose(WHY_LOST_TASK);
 		return NULL;
-	level = context_level(q);
-	k = bpf_map_lookup_elem(&fresh, &level);
-	if (!k)
-		return NULL;
-	__builtin_memset(k, 0, sizeof(*k));
+	}
+	slot = k->slot;
 	k->irq0 = q->irq_ns; /* of those before, nothing is known */
 	k->softirq0 = q->softirq_ns;
 	k->s.type = WHY_STAY;
@@ -290,11 +379,11 @@ static __always_inline struct why_task *task_new(u32 tid, u32 tgid, bool kthread
 	k->last = since;
 	k->nr = kthread ? WHY_NR_KERNEL : WHY_NR_UNKNOWN;
 	mark_set(&thread_marks, tid);
-	if (bpf_map_update_elem(&tasks, &tid, k, BPF_ANY)) {
-		lose(WHY_LOST_TASK);
-		return NULL;
-	}
-	return task_find(tid);
+	if (!bpf_map_update_elem(&tasks, &tid, &slot, BPF_ANY))
+		return k;
+	bpf_map_push_elem(&slots_free, &slot, 0);
+	lose(WHY_LOST_TASK);
+	return NULL;
 }
 
 /* Whether a task without an entry is one of those asked for. */

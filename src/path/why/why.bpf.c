@@ -59,7 +59,7 @@ static __always_inline void task_off(struct why_task *k, struct task_struct *pre
 		k->s.flags |= WHY_F_END;
 		stay_name(k, prev);
 		stay_send(k);
-		bpf_map_delete_elem(&tasks, &tid);
+		task_drop(tid);
 		return;
 	}
 	if (how == WHY_OFF_BLOCKED) {
@@ -102,9 +102,9 @@ static __noinline int task_rename(struct why_cpu *c, u32 was, u32 tid, u64 now)
 	k->s.flags |= WHY_F_END;
 	stay_cut(k, now);
 	to = task_new(tid, k->s.tgid, false, now, flags);
-	bpf_map_delete_elem(&tasks, &was);
+	task_drop(was);
 	c->tid = tid;
-	c->traced = to != NULL;
+	cpu_traces(c, to);
 	if (!to)
 		return 0;
 	to->until = until;
@@ -125,14 +125,13 @@ static __always_inline void rename_first(struct why_cpu *c, u32 tgid, u64 now)
 static __always_inline void switch_from(u64 *ctx, struct why_cpu *c, u32 how, u64 now)
 {
 	struct task_struct *prev = (void *)ctx[1], *next = (void *)ctx[2];
-	struct why_task *k = NULL;
+	struct why_task *k;
 	bool known;
 
 	if (c->traced && c->tid != (u32)prev->pid && prev->pid == prev->tgid) /* it is about to execute a program */
 		rename_first(c, prev->tgid, now);
 	known = c->tid == (u32)prev->pid;
-	if (!known || c->traced)
-		k = task_find(prev->pid);
+	k = known ? cpu_task(c, prev->pid) : task_find(prev->pid);
 	if (k && (!known || k->state != WHY_RUNS)) { /* how long it had run is not known */
 		task_gap(prev->pid, now);
 		k->state = WHY_RUNS;
@@ -159,10 +158,12 @@ static __always_inline void task_on(struct why_task *k, struct task_struct *next
 	}
 	if (now < k->s.off)
 		now = k->s.off;
-	if (k->state == WHY_BLOCKED && k->early.context) /* the wake-up came first, and had to wait for the switch */
+	if (k->state == WHY_BLOCKED && k->early.context) { /* the wake-up came first, and had to wait for the switch */
 		stay_woken(k, &k->early, k->s.off);
-	else if (k->state == WHY_BLOCKED || k->s.woken > now) /* nobody was seen to wake it */
+		__builtin_memcpy(k->s.by_comm, k->early_comm, sizeof(k->s.by_comm));
+	} else if (k->state == WHY_BLOCKED || k->s.woken > now) { /* nobody was seen to wake it */
 		k->s.woken = now;
+	}
 	k->s.run = now;
 	k->s.cpu_run = bpf_get_smp_processor_id();
 	if (k->s.how == WHY_OFF_BLOCKED)
@@ -171,7 +172,7 @@ static __always_inline void task_on(struct why_task *k, struct task_struct *next
 	if (k->s.flags & WHY_F_HELPER && now > k->until) {
 		k->s.flags |= WHY_F_END;
 		stay_send(k);
-		bpf_map_delete_elem(&tasks, &tid);
+		task_drop(tid);
 		return;
 	}
 	stay_send(k);
@@ -186,33 +187,60 @@ static __always_inline void switch_to(struct why_cpu *c, struct task_struct *nex
 		k = task_away(next, WHY_RUNNABLE, now);
 	if (k)
 		task_on(k, next, now);
-	c->traced = k != NULL; /* one that is no longer traced is not found */
+	cpu_traces(c, k); /* one that is no longer traced is not found */
+}
+
+/* A CPU goes to a task. */
+static __always_inline void cpu_given(struct why_cpu *c, struct task_struct *next, u64 since)
+{
+	c->tid = next->pid;
+	c->since = since;
+	c->done_t = 0;
+	c->from_tid = 0;
+}
+
+/* One of the two has an entry, or should have one. */
+static __always_inline bool switch_concerns(const struct why_cpu *c, struct task_struct *prev, struct task_struct *next)
+{
+	if (c->traced || c->tid != (u32)prev->pid || c->since < start)
+		return true;
+	return marked(&thread_marks, next->pid) || task_wanted(next);
 }
 
 SEC("tp_btf/sched_switch")
 int why_switch(u64 *ctx)
 {
 	struct task_struct *prev = (void *)ctx[1], *next = (void *)ctx[2];
-	u64 now = bpf_ktime_get_ns();
 	struct why_cpu *c = cpu_get();
+	u64 now;
 	u32 how;
 
 	if (!c)
 		return 0;
-	if (ready) {
-		how = off_how(ctx, prev);
-		history_switch(prev, next, how, now);
-		if (prev->pid)
-			switch_from(ctx, c, how, now);
+	if (!ready) {
+		cpu_given(c, next, 0); /* before the window, though perhaps only just */
+		if (c->traced)
+			clock_rest();
+		c->traced = 0;
+		return 0;
 	}
+	how = off_how(ctx, prev);
+	if (!switch_concerns(c, prev, next)) {
+		now = history_time(c, prev);
+		history_switch(prev, next, how, now);
+		cpu_given(c, next, now);
+		return 0;
+	}
+	now = bpf_ktime_get_ns();
+	history_switch(prev, next, how, now);
+	c->last = now;
+	if (prev->pid)
+		switch_from(ctx, c, how, now);
 	if (c->traced)
 		clock_rest();
-	c->tid = next->pid;
-	c->since = ready ? now : 0; /* before the window, though perhaps only just */
-	c->done_t = 0;
-	c->from_tid = 0;
+	cpu_given(c, next, now);
 	c->traced = 0;
-	if (ready && next->pid)
+	if (next->pid)
 		switch_to(c, next, now);
 	return 0;
 }
@@ -252,17 +280,12 @@ static __always_inline void kernel_exit(struct why_task *k, u64 now)
 	k->early.context = WHY_BY_NONE;
 }
 
-static __always_inline struct why_task *current_find(struct why_cpu *c, u32 tid)
-{
-	return c->traced && c->tid == tid ? task_find(tid) : NULL;
-}
-
 /* The running task's entry; NULL: none, or the window is over. */
 static __always_inline struct why_task *current_traced(void)
 {
 	struct why_cpu *c = cpu_get();
 
-	return ready && c ? current_find(c, bpf_get_current_pid_tgid()) : NULL;
+	return ready && c ? cpu_task(c, bpf_get_current_pid_tgid()) : NULL;
 }
 
 /* ---- a call that is asked for ---- */
@@ -293,7 +316,7 @@ static __noinline int call_begin(u64 now, s32 nr)
 	}
 	k->nr = nr;
 	k->entered = k->call_t = now;
-	c->traced = 1;
+	cpu_traces(c, k);
 	return 0;
 }
 
@@ -301,7 +324,7 @@ static __noinline int call_end(u64 now, s64 ret)
 {
 	u64 id = bpf_get_current_pid_tgid();
 	struct why_cpu *c = cpu_get();
-	struct why_task *k = c ? current_find(c, id) : NULL;
+	struct why_task *k = c ? cpu_task(c, id) : NULL;
 	struct why_call r = { .type = WHY_CALL };
 	struct cpu_irq *q = cpu_irq_get();
 	u32 tid = id;
@@ -330,7 +353,7 @@ static __noinline int call_end(u64 now, s64 ret)
 	if (helper) {
 		k->s.flags |= WHY_F_HELPER;
 	} else {
-		bpf_map_delete_elem(&tasks, &tid);
+		task_drop(tid);
 		c->traced = 0;
 		clock_rest();
 	}
@@ -361,10 +384,15 @@ static __noinline int task_adopt(s32 nr)
 	return 0;
 }
 
+/* Nearly every call is one of a task that is not traced. */
+static __always_inline bool call_concerns(const struct why_cpu *c)
+{
+	return c->traced || c->since < start;
+}
+
 SEC("raw_tp/sys_enter")
 int why_enter(u64 *ctx)
 {
-	u32 tid = bpf_get_current_pid_tgid();
 	struct why_cpu *c = cpu_get();
 	struct why_task *k;
 	s32 nr = ctx[1];
@@ -372,9 +400,11 @@ int why_enter(u64 *ctx)
 	if (!ready || !c)
 		return 0;
 	c->done_t = 0; /* what it completed before has nothing to do with this call */
+	if (!call_concerns(c) && !(want_calls && nr == want_call))
+		return 0;
 	if (c->since < start)
 		task_adopt(WHY_NR_USER);
-	k = current_find(c, tid);
+	k = cpu_task(c, bpf_get_current_pid_tgid());
 	if (!k && !(want_calls && nr == want_call))
 		return 0;
 	if (nr < 0 || nr >= WHY_SUM_FAULT || task_in_compat_syscall((struct task_struct *)bpf_get_current_task()))
@@ -394,20 +424,21 @@ int why_enter(u64 *ctx)
 SEC("raw_tp/sys_exit")
 int why_exit(u64 *ctx)
 {
-	u32 tid = bpf_get_current_pid_tgid();
 	struct why_cpu *c = cpu_get();
 	struct why_task *k;
+	u32 tid;
 
-	if (!ready || !c)
+	if (!ready || !c || !call_concerns(c))
 		return 0;
+	tid = bpf_get_current_pid_tgid();
 	if (c->since < start)
 		task_adopt(WHY_NR_UNKNOWN);
-	k = current_find(c, tid);
+	k = cpu_task(c, tid);
 	if (!k)
 		return 0;
 	if (want_calls && k->call_t && want_call >= 0 && k->nr == want_call)
 		call_end(bpf_ktime_get_ns(), ctx[1]);
-	k = current_find(c, tid);
+	k = cpu_task(c, tid);
 	if (k)
 		kernel_exit(k, bpf_ktime_get_ns());
 	return 0;
@@ -489,24 +520,26 @@ int why_waking(u64 *ctx)
 	struct task_struct *t = (void *)ctx[0];
 	u64 now = bpf_ktime_get_ns();
 	struct why_cpu *c = cpu_get();
+	struct why_waker w = {};
 	struct why_task *k;
-	struct why_waker w;
 
 	if (!ready || !c)
 		return 0;
 	waker_find(&w, c, now);
 	history_wake(&w, t->pid, 0, now);
+	c->last = now;
 	k = task_find(t->pid);
-	if (!k && !task_on_cpu(t) && task_wanted(t))
+	if (!k && task_wanted(t) && !task_on_cpu(t))
 		k = task_away(t, WHY_BLOCKED, now);
 	if (!k || k->state == WHY_RUNNABLE)
 		return 0;
-	waker_name(&w);
 	if (k->state == WHY_RUNS) { /* it may be about to sleep: this is told before the lock is had under which it does */
 		k->early = w;
+		waker_name(&w, k->early_comm);
 		return 0;
 	}
 	stay_woken(k, &w, now);
+	waker_name(&w, k->s.by_comm);
 	if (waker_runs(&w))
 		helper_mark(c, now);
 	return 0;

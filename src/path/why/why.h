@@ -79,10 +79,10 @@ struct why_call {
 	__s64 ret;
 };
 
-/* Who wakes, and from what context. comm: of the current task, else "". */
-struct why_waker { __u32 context, vec, dev, write, tid, tgid; char comm[16]; };
+/* Who wakes, and from what context. */
+struct why_waker { __u32 context, vec, dev, write, tid, tgid; };
 
-/* A task under way, by thread id: what its next record will say. */
+/* A task under way: what its next record will say. */
 struct why_task {
 	struct why_stay s;
 	__u64 last;                /* end of the last part */
@@ -93,7 +93,9 @@ struct why_task {
 	__u32 state;               /* enum why_task_state */
 	__s32 nr;
 	__u32 depth;               /* of --func in itself */
+	__u32 slot;                /* where this is */
 	struct why_waker early;    /* who woke it while it was about to sleep; WHY_BY_NONE: nobody */
+	char early_comm[16];
 };
 enum why_task_state { WHY_RUNS = 1, WHY_BLOCKED, WHY_RUNNABLE };
 

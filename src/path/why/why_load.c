@@ -50,7 +50,19 @@ static void set_sizes(struct why_state *st)
 	bpf_map__set_max_entries(st->skel->maps.ring, RING_BYTES);
 	st->skel->rodata->ring_wake = RING_BYTES / 8;
 	tasks = pow2_at_least(2 * threads_count());
-	bpf_map__set_max_entries(st->skel->maps.tasks, tasks < TASKS_LEAST ? TASKS_LEAST : tasks > TASKS_MOST ? TASKS_MOST : tasks);
+	tasks = tasks < TASKS_LEAST ? TASKS_LEAST : tasks > TASKS_MOST ? TASKS_MOST : tasks;
+	bpf_map__set_max_entries(st->skel->maps.tasks, tasks);
+	bpf_map__set_max_entries(st->skel->maps.slots, tasks);
+	bpf_map__set_max_entries(st->skel->maps.slots_free, tasks);
+}
+
+static int slots_fill(struct why_state *st)
+{
+	int fd = why_map_fd(st, "slots_free"), err = 0;
+
+	for (uint32_t slot = bpf_map__max_entries(st->skel->maps.slots_free); slot-- && !err;)
+		err = bpf_map_update_elem(fd, NULL, &slot, BPF_ANY);
+	return err;
 }
 
 /* The history is read where the kernel writes it. */
@@ -196,6 +208,8 @@ int why_load(struct why_state *st, struct probe *probe)
 	err = task_filter_fill(&st->skel->rodata->filter, &st->opts.tasks, st->skel->obj);
 	if (!err)
 		err = processes_mark(st);
+	if (!err)
+		err = slots_fill(st);
 	if (!err)
 		err = history_open(st);
 	if (!err)

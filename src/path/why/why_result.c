@@ -134,7 +134,7 @@ int why_top_deliver(struct why_state *st)
 
 int why_call_deliver(struct why_state *st, const struct why_call *c)
 {
-	const struct why_view view = { why_store_segs, why_node_name, st->store, st };
+	const struct why_view view = { why_store_segs, why_store_slice, why_node_name, st->store, st };
 	struct slow_call call = {
 		.name = st->opts.call, .pid = c->tgid, .tid = c->tid, .comm = why_store_string(st->store, c->comm),
 		.t = c->t, .ns = c->end - c->t, .ret = c->ret,
@@ -448,28 +448,39 @@ static void path_set(struct crit *c, const struct thread *t, const crit_nodes_t 
 			c->ns += nodes->v[i].ns;
 }
 
+/* All nodes go into the tree; the chain takes what can be shown. */
+struct run_path { struct why_tree *tree; crit_nodes_t *chain; size_t n; };
+
+static int run_node(void *to, const struct crit_node *node)
+{
+	struct run_path *p = to;
+
+	if (++p->n <= CHAIN_MOST && vec_push(p->chain, *node))
+		return -ENOMEM;
+	return why_tree_put(p->tree, node);
+}
+
 static int path_of_run(struct why_state *st)
 {
-	const struct why_view view = { why_store_segs, why_node_name, st->store, st };
+	const struct why_view view = { why_store_segs, why_store_slice, why_node_name, st->store, st };
 	const struct thread *t = path_thread(st);
 	struct why_result *r = st->result;
-	struct why_tree *tree;
+	struct run_path p = { .chain = &r->chain };
 	uint64_t cut = 0;
 	int err;
 
 	if (!t)
 		return 0;
-	tree = why_tree_new();
-	if (!tree)
+	p.tree = why_tree_new();
+	if (!p.tree)
 		return -ENOMEM;
-	err = why_walk(&view, t->tid, t->first, t->last, WALK_NODES, &r->chain, &cut);
+	err = why_walk_each(&view, t->tid, t->first, t->last, WALK_NODES, run_node, &p, &cut);
+	why_tree_end(p.tree);
 	if (!err)
-		err = why_tree_add(tree, r->chain.v, r->chain.n);
-	if (!err)
-		err = why_tree_nodes(tree, &r->path);
-	why_tree_free(tree);
+		err = why_tree_nodes(p.tree, &r->path);
+	why_tree_free(p.tree);
 	path_set(&r->why.path, t, &r->path, cut);
-	if (r->chain.n <= CHAIN_MOST)
+	if (p.n <= CHAIN_MOST)
 		path_set(&r->why.chain, t, &r->chain, cut);
 	return err;
 }

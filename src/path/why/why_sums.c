@@ -283,14 +283,14 @@ static void open_close(const struct why_state *st, const struct why_task *k, str
 
 int why_take_open(struct why_state *st)
 {
-	int fd = why_map_fd(st, "tasks"), err = 0;
-	uint32_t tid, prev, *at = NULL;
+	int fd = why_map_fd(st, "tasks"), slots = why_map_fd(st, "slots"), err = 0;
+	uint32_t tid, prev, slot, *at = NULL;
 	struct why_task k;
 	struct why_stay r;
 
 	why_open_read(st);
 	while (!err && !bpf_map_get_next_key(fd, at, &tid)) {
-		if (!bpf_map_lookup_elem(fd, &tid, &k)) {
+		if (!bpf_map_lookup_elem(fd, &tid, &slot) && !bpf_map_lookup_elem(slots, &slot, &k)) {
 			open_close(st, &k, &r);
 			if (!why_stay_check(&r, sizeof(r)))
 				err = why_take(st, &r);
