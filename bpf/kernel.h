@@ -96,6 +96,7 @@ struct bpf_iter__task { struct bpf_iter_meta *meta; struct task_struct *task; } 
 
 #define PF_KTHREAD   0x00200000
 #define TASK_DEAD    0x00000080 /* of the state */
+#define TASK_WAKING  0x00000200
 #define PF_IO_WORKER 0x00000010
 #define PF_LOCAL_THROTTLE 0x00100000 /* set by the loop driver's worker (and nfsd) */
 

@@ -165,12 +165,14 @@ static __always_inline void task_drop(u32 tid)
 	bpf_map_push_elem(&slots_free, &slot, 0);
 }
 
-/* An entry for it: the one that it has, or a free one. NULL: there is none. */
-static __always_inline struct why_task *slot_take(u32 tid)
+/* An entry for it: the one that it has, unless it must have none (fresh), or a free one. NULL: there is none. */
+static __always_inline struct why_task *slot_take(u32 tid, bool fresh)
 {
 	u32 *had = bpf_map_lookup_elem(&tasks, &tid), slot = 0;
 	struct why_task *k;
 
+	if (had && fresh)
+		return NULL;
 	if (had)
 		slot = *had;
 	else if (bpf_map_pop_elem(&slots_free, &slot))
@@ -351,17 +353,20 @@ static __always_inline void stay_begin(struct why_task *k, u64 now)
 	clock_begin(k, now);
 }
 
-/* A new entry: from `since` on, but not from before the window, nothing is missing. It runs, unless the caller says that
- * it does something else. */
-static __always_inline struct why_task *task_new(u32 tid, u32 tgid, bool kthread, u64 since, u32 flags)
+/* A new entry: from `since` on, but not from before the window, nothing is missing. It runs, unless `state` says that it
+ * does something else: then the entry is of another task than the running one, and who has one already keeps that. */
+static __always_inline struct why_task *task_new_state(u32 tid, u32 tgid, bool kthread, u64 since, u32 flags, u32 state)
 {
 	struct cpu_irq *q = cpu_irq_get();
-	struct why_task *k = q ? slot_take(tid) : NULL;
+	bool fresh = state != WHY_RUNS;
+	struct why_task *k = q ? slot_take(tid, fresh) : NULL;
 	u32 slot;
 
 	if (!k) {
-		lose(WHY_LOST_TASK);
-		return NULL;
+		k = fresh ? task_find(tid) : NULL;
+		if (!k)
+			lose(WHY_LOST_TASK);
+		return k;
 	}
 	slot = k->slot;
 	k->irq0 = q->irq_ns; /* of those before, nothing is known */
@@ -375,15 +380,27 @@ static __always_inline struct why_task *task_new(u32 tid, u32 tgid, bool kthread
 		since = start;
 	}
 	k->s.on = k->s.off = since;
-	k->state = WHY_RUNS;
+	k->state = state;
+	if (state != WHY_RUNS)
+		k->s.how = state == WHY_BLOCKED ? WHY_OFF_BLOCKED : WHY_OFF_PREEMPTED;
+	if (state == WHY_RUNNABLE)
+		k->s.woken = since;
 	k->last = since;
 	k->nr = kthread ? WHY_NR_KERNEL : WHY_NR_UNKNOWN;
 	mark_set(&thread_marks, tid);
-	if (!bpf_map_update_elem(&tasks, &tid, &slot, BPF_ANY))
+	if (!bpf_map_update_elem(&tasks, &tid, &slot, fresh ? BPF_NOEXIST : BPF_ANY))
 		return k;
+	k->s.tid = 0;
 	bpf_map_push_elem(&slots_free, &slot, 0);
-	lose(WHY_LOST_TASK);
-	return NULL;
+	k = fresh ? task_find(tid) : NULL; /* somebody was faster */
+	if (!k)
+		lose(WHY_LOST_TASK);
+	return k;
+}
+
+static __always_inline struct why_task *task_new(u32 tid, u32 tgid, bool kthread, u64 since, u32 flags)
+{
+	return task_new_state(tid, tgid, kthread, since, flags, WHY_RUNS);
 }
 
 /* Whether a task without an entry is one of those asked for. */
@@ -394,17 +411,32 @@ static __always_inline bool task_wanted(struct task_struct *t)
 	return filter_other(t);
 }
 
-/* One that is seen for the first time was there before the window. Not so where names or groups decide, which it may just
- * have got, or where it may have been lost. */
-static __always_inline u64 first_since(u64 now)
+/* Who ran on each CPU when the window had just begun, of those asked for by name or group. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, u32);
+} there SEC(".maps");
+
+static __always_inline bool was_there(u32 tid)
 {
-	return filter.by_comm || filter.by_cgroup || lost[WHY_LOST_TASK] ? now : start;
+	u32 cpu = bpf_get_smp_processor_id(), *t = bpf_map_lookup_elem(&there, &cpu);
+
+	return t && *t == tid;
+}
+
+/* One that is seen for the first time was there before the window. Not so where names or groups decide, which it may just
+ * have got (those who had them were looked for at the beginning), or where it may have been lost. */
+static __always_inline u64 first_since(u32 tid, u64 now)
+{
+	return (filter.by_comm || filter.by_cgroup || lost[WHY_LOST_TASK]) && !was_there(tid) ? now : start;
 }
 
 /* Since when whoever runs on the CPU has done so, for all that is known. */
 static __always_inline u64 running_since(const struct why_cpu *c, u64 now)
 {
-	return c->since < start ? first_since(now) : c->since;
+	return c->since < start ? first_since(c->tid, now) : c->since;
 }
 
 static __always_inline struct why_task *task_of(struct task_struct *t, u64 since)
@@ -412,18 +444,12 @@ static __always_inline struct why_task *task_of(struct task_struct *t, u64 since
 	return task_new(t->pid, t->tgid, t->flags & PF_KTHREAD, since, 0);
 }
 
-static __always_inline struct why_task *task_away(struct task_struct *t, u32 state, u64 now)
+static __always_inline struct why_task *task_away(struct task_struct *t, u32 state, u64 since)
 {
-	u64 since = first_since(now);
-	struct why_task *k = task_of(t, since);
+	struct why_task *k = task_new_state(t->pid, t->tgid, t->flags & PF_KTHREAD, since, 0, state);
 
-	if (k) {
-		k->state = state;
-		k->s.how = state == WHY_BLOCKED ? WHY_OFF_BLOCKED : WHY_OFF_PREEMPTED;
-		k->s.woken = state == WHY_BLOCKED ? 0 : since;
-		if (state == WHY_RUNNABLE && k->nr == WHY_NR_UNKNOWN) /* most are preempted there */
-			k->nr = WHY_NR_USER;
-	}
+	if (k && k->state == WHY_RUNNABLE && k->nr == WHY_NR_UNKNOWN) /* most are preempted there */
+		k->nr = WHY_NR_USER;
 	return k;
 }
 

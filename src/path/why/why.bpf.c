@@ -45,23 +45,32 @@ static __always_inline s32 stay_nr(const struct why_task *k)
 	return 2 * k->entered_cpu >= k->s.off - k->s.on ? k->nr : WHY_NR_USER;
 }
 
+/* The last of a thread: it is dead, or goes on under another number. */
+static __always_inline void stay_end(struct why_task *k, struct task_struct *t, u64 now)
+{
+	k->s.off = clock_cut(k, now);
+	k->s.woken = k->s.run = 0;
+	k->s.how = WHY_OFF_DEAD;
+	k->s.nr = stay_nr(k);
+	k->s.cpu = bpf_get_smp_processor_id();
+	k->s.flags |= WHY_F_END;
+	bpf_probe_read_kernel(k->s.comm, sizeof(k->s.comm), &t->comm);
+	stay_send(k);
+}
+
 static __always_inline void task_off(struct why_task *k, struct task_struct *prev, struct task_struct *next, u32 how,
 				     u64 now)
 {
+	if (how == WHY_OFF_DEAD) {
+		stay_end(k, prev, now);
+		task_drop(prev->pid);
+		return;
+	}
 	now = clock_cut(k, now);
 	k->s.off = now;
 	k->s.how = how;
 	k->s.nr = stay_nr(k);
 	k->s.cpu = bpf_get_smp_processor_id();
-	if (how == WHY_OFF_DEAD) {
-		u32 tid = prev->pid;
-
-		k->s.flags |= WHY_F_END;
-		stay_name(k, prev);
-		stay_send(k);
-		task_drop(tid);
-		return;
-	}
 	if (how == WHY_OFF_BLOCKED) {
 		k->state = WHY_BLOCKED;
 		return;
@@ -99,8 +108,7 @@ static __noinline int task_rename(struct why_cpu *c, u32 was, u32 tid, u64 now)
 	until = k->until;
 	call_t = k->call_t;
 	nr = k->nr;
-	k->s.flags |= WHY_F_END;
-	stay_cut(k, now);
+	stay_end(k, (struct task_struct *)bpf_get_current_task(), now);
 	to = task_new(tid, k->s.tgid, false, now, flags);
 	task_drop(was);
 	c->tid = tid;
@@ -184,7 +192,7 @@ static __always_inline void switch_to(struct why_cpu *c, struct task_struct *nex
 	struct why_task *k = task_find(next->pid);
 
 	if (!k && task_wanted(next))
-		k = task_away(next, WHY_RUNNABLE, now);
+		k = task_away(next, WHY_RUNNABLE, first_since(next->pid, now));
 	if (k)
 		task_on(k, next, now);
 	cpu_traces(c, k); /* one that is no longer traced is not found */
@@ -378,7 +386,7 @@ static __noinline int task_adopt(s32 nr)
 	c->since = start; /* once is enough */
 	if (want_calls || !filter_task(t))
 		return 0;
-	k = running_new(c, t, first_since(bpf_ktime_get_ns()), 0);
+	k = running_new(c, t, first_since(c->tid, bpf_ktime_get_ns()), 0);
 	if (k)
 		k->nr = nr;
 	return 0;
@@ -530,7 +538,7 @@ int why_waking(u64 *ctx)
 	c->last = now;
 	k = task_find(t->pid);
 	if (!k && task_wanted(t) && !task_on_cpu(t))
-		k = task_away(t, WHY_BLOCKED, now);
+		k = task_away(t, WHY_BLOCKED, first_since(t->pid, now));
 	if (!k || k->state == WHY_RUNNABLE)
 		return 0;
 	if (k->state == WHY_RUNS) { /* it may be about to sleep: this is told before the lock is had under which it does */
@@ -586,6 +594,41 @@ int why_received(u64 *ctx)
 
 /* ---- locks ---- */
 
+static __always_inline bool other_is_self(struct task_struct *t, u32 tgid)
+{
+	return (filter.pidns_ino ? pidns_number(BPF_CORE_READ(t, signal, pids[PIDTYPE_TGID])) : tgid) == filter.self_tgid;
+}
+
+/* Any task, by an address that may be stale. */
+static __always_inline bool other_sleeps(struct task_struct *t)
+{
+	u64 state = bpf_core_field_exists(t->__state) ? BPF_CORE_READ(t, __state) : (u64)BPF_CORE_READ(t, state);
+	bool queued = BPF_CORE_READ(t, on_rq);
+
+	if (bpf_core_field_exists(t->se.sched_delayed) && BPF_CORE_READ(t, se.sched_delayed))
+		queued = false;
+	return state && !(state & TASK_WAKING) && !queued && !(bpf_core_field_exists(t->on_cpu) && BPF_CORE_READ(t, on_cpu));
+}
+
+/* Who holds a lock that is waited for, and sleeps: traced from now on, so that it is known where it did. */
+static __noinline int owner_follow(u64 owner)
+{
+	struct task_struct *t = (struct task_struct *)owner;
+	u32 tid = BPF_CORE_READ(t, pid), tgid = BPF_CORE_READ(t, tgid);
+	u64 now = bpf_ktime_get_ns();
+	struct why_task *k;
+
+	if (!tid || other_is_self(t, tgid) || !other_sleeps(t) || task_find(tid))
+		return 0;
+	k = task_new_state(tid, tgid, BPF_CORE_READ(t, flags) & PF_KTHREAD, now, WHY_F_HELPER, WHY_BLOCKED);
+	if (!k || !(k->s.flags & WHY_F_HELPER) || k->until)
+		return 0;
+	k->until = now + helper_ns;
+	if (!other_sleeps(t)) /* its waking was not seen, for it had no entry yet */
+		task_drop(tid);
+	return 0;
+}
+
 SEC("tp_btf/contention_begin")
 int why_contended(u64 *ctx)
 {
@@ -601,8 +644,10 @@ int why_contended(u64 *ctx)
 	k->s.owner_tid = owner ? BPF_CORE_READ(owner, pid) : 0;
 	k->s.owner_tgid = owner ? BPF_CORE_READ(owner, tgid) : 0;
 	__builtin_memset(k->s.owner, 0, sizeof(k->s.owner));
-	if (owner)
+	if (owner) {
 		bpf_probe_read_kernel(k->s.owner, sizeof(k->s.owner), owner->comm);
+		owner_follow((u64)owner);
+	}
 	return 0;
 }
 
@@ -667,7 +712,26 @@ int why_end(u64 *ctx)
 
 /* ---- the end of the window ---- */
 
-/* For each task, run by user space when the others have stopped: where it sleeps, and those of whom nothing was seen. */
+static __always_inline u32 task_away_state(struct task_struct *t)
+{
+	return task_state(t) && task_dequeued(t) ? WHY_BLOCKED : WHY_RUNNABLE;
+}
+
+/* One that is asked for and was there when the window began. Where ids are asked for, that is clear of anybody. */
+static __always_inline void task_was_there(struct task_struct *t)
+{
+	u32 cpu = task_cpu(t), tid = t->pid;
+
+	if (!(filter.by_comm || filter.by_cgroup) || task_find(tid) || !task_wanted(t))
+		return;
+	if (task_on_cpu(t))
+		bpf_map_update_elem(&there, &cpu, &tid, BPF_ANY);
+	else
+		task_away(t, task_away_state(t), start);
+}
+
+/* For each task, run by user space: when the window has begun, who was there; when the others have stopped, where it sleeps,
+ * and those of whom nothing was seen. */
 SEC("iter/task")
 int why_open(struct bpf_iter__task *ctx)
 {
@@ -676,14 +740,18 @@ int why_open(struct bpf_iter__task *ctx)
 
 	if (!t)
 		return 0;
+	if (ready) {
+		task_was_there(t);
+		return 0;
+	}
 	k = task_find(t->pid);
 	if (!k && task_wanted(t)) {
-		u64 now = bpf_ktime_get_ns();
+		u64 since = first_since(t->pid, bpf_ktime_get_ns());
 
 		if (task_on_cpu(t))
-			k = task_of(t, first_since(now));
+			k = task_of(t, since);
 		else
-			k = task_away(t, task_state(t) ? WHY_BLOCKED : WHY_RUNNABLE, now);
+			k = task_away(t, task_away_state(t), since);
 		if (k && k->state == WHY_RUNS && k->nr == WHY_NR_UNKNOWN)
 			k->nr = WHY_NR_USER; /* one that makes no call and never sleeps */
 	}

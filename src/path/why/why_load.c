@@ -47,6 +47,7 @@ static void set_sizes(struct why_state *st)
 	st->skel->rodata->hist_mask = entries - 1;
 	bpf_map__set_max_entries(st->skel->maps.history, entries * ncpus);
 	bpf_map__set_max_entries(st->skel->maps.history_ends, ncpus);
+	bpf_map__set_max_entries(st->skel->maps.there, ncpus);
 	bpf_map__set_max_entries(st->skel->maps.ring, RING_BYTES);
 	st->skel->rodata->ring_wake = RING_BYTES / 8;
 	tasks = pow2_at_least(2 * threads_count());
@@ -144,21 +145,26 @@ static int attach_function(struct why_state *st)
 	return 0;
 }
 
+/* An iterator: each walk over the tasks has a file of its own, made beforehand, for then there may be no more. */
 static int open_attach(struct why_state *st)
 {
 	struct bpf_link *l = bpf_program__attach_iter(st->skel->progs.why_open, NULL);
 
 	if (!l || vec_push(&st->links, l))
 		return -errno;
-	st->open_fd = bpf_iter_create(bpf_link__fd(l));
-	return st->open_fd < 0 ? -errno : 0;
+	for (int i = 0; i < WHY_OPENS; i++) {
+		st->open_fd[i] = bpf_iter_create(bpf_link__fd(l));
+		if (st->open_fd[i] < 0)
+			return -errno;
+	}
+	return 0;
 }
 
-void why_open_read(struct why_state *st)
+void why_open_read(struct why_state *st, int i)
 {
 	char none[64];
 
-	while (st->open_fd > 0 && read(st->open_fd, none, sizeof(none)) > 0)
+	while (st->open_fd[i] > 0 && read(st->open_fd[i], none, sizeof(none)) > 0)
 		;
 }
 
@@ -226,8 +232,9 @@ int why_load(struct why_state *st, struct probe *probe)
 void why_unload(struct why_state *st)
 {
 	links_destroy(&st->links);
-	if (st->open_fd > 0)
-		close(st->open_fd);
+	for (int i = 0; i < WHY_OPENS; i++)
+		if (st->open_fd[i] > 0)
+			close(st->open_fd[i]);
 	if (st->history_map && st->history_map != MAP_FAILED)
 		munmap(st->history_map, st->history_bytes);
 	if (st->ends_map && st->ends_map != MAP_FAILED)
@@ -241,6 +248,8 @@ void why_start_at(struct why_state *st, uint64_t t)
 {
 	st->skel->bss->start = t;
 	__atomic_store_n(&st->skel->bss->ready, 1, __ATOMIC_RELEASE);
+	if (st->skel->rodata->filter.by_comm || st->skel->rodata->filter.by_cgroup)
+		why_open_read(st, WHY_OPEN_BEGIN);
 }
 
 void why_stop(struct why_state *st)

@@ -212,9 +212,11 @@ static size_t waits_merge(struct why_wait *v, size_t n)
 		}
 		v[i].count += w->count;
 		v[i].ns += w->ns;
+		v[i].before += w->before;
 		if (v[i].max < w->max) {
 			w->count = v[i].count;
 			w->ns = v[i].ns;
+			w->before = v[i].before;
 		} else {
 			*w = v[i];
 		}
@@ -229,6 +231,7 @@ static int waits_add(struct why_state *st, struct why_tab *tab, bool interval)
 {
 	struct why_result *r = st->result;
 	size_t first = r->waits.n;
+	const char *reason;
 	struct why_tally a;
 
 	for (size_t i = 0; i < tab->all.n; i++) {
@@ -237,8 +240,11 @@ static int waits_add(struct why_state *st, struct why_tab *tab, bool interval)
 		if (!why_tally_get(&tab->all.v[i], interval, &a))
 			continue;
 		w = (struct why_wait){ .count = a.count, .ns = a.ns, .max = a.max, .lock = a.lock, .owner = a.owner,
-				       .owner_pid = a.owner_tgid, .owner_tid = a.owner_tid };
+				       .owner_pid = a.owner_tgid, .owner_tid = a.owner_tid, .before = a.before,
+				       .lock_name = why_lock_name(st, a.lock) };
 		w.reason = why_reason(st, a.key.site, a.key.context, &w.stack);
+		if (a.owner_site)
+			w.owner_stack = stacks_get(st->stacks, a.owner_site, &reason);
 		why_ender_name(st, a.key.context, a.key.vec, a.key.write, a.by_tid, a.key.dev, &w.by);
 		if (a.key.context == WHY_BY_TASK)
 			w.by.name = a.key.comm; /* as it was called then */
@@ -517,11 +523,14 @@ int why_result_make(struct why_state *st, struct summary *out, bool interval)
 {
 	uint64_t now = st->end ? st->end : clock_monotonic();
 	struct why_result *r = st->result;
-	int err;
+	int err = 0;
 
 	r->waits.n = r->runq.n = r->threads.n = r->syscalls.n = r->path.n = r->chain.n = 0;
 	r->why = (struct why){ .call = st->opts.call ? st->opts.call : "" };
-	err = result_sums(st, interval);
+	if (!interval)
+		err = why_locks_name(st);
+	if (!err)
+		err = result_sums(st, interval);
 	if (err)
 		return err;
 	why_calls_read(st, &r->why.calls, &r->why.slow);

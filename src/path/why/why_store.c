@@ -266,7 +266,7 @@ static struct kept stay_pack(struct why_store *s, const struct stay *a)
 	struct kept k = { .on = a->on, .irq = part_pack(a->part[WHY_ON_IRQ]), .softirq = part_pack(a->part[WHY_ON_SOFTIRQ]),
 			  .who = who_is_dev(a->context) ? a->dev : a->by_tid, .runq_tid = a->runq_tid,
 			  .site = site_number(s, a->site), .nr = (int16_t)(a->nr >= WHY_NR_KERNEL && a->nr < WHY_SUM_FAULT ? a->nr : WHY_NR_UNKNOWN), .how = a->how, .context = a->context,
-			  .vec = a->vec, .write = a->write & 1, .end = !a->run };
+			  .vec = a->vec, .write = a->write & 1, .end = !a->run, .before = a->before };
 
 	k.off = time_pack(&k, 0, a->off - a->on);
 	k.woken = a->run ? time_pack(&k, 1, a->woken - a->on) : 0;
@@ -279,7 +279,7 @@ static struct stay stay_unpack(const struct why_store *s, const struct kept *k)
 {
 	struct stay a = { .on = k->on, .off = k->on + time_unpack(k, 0, k->off), .site = s->sites[k->site],
 			  .runq_tid = k->runq_tid, .nr = k->nr, .how = k->how, .context = k->context, .vec = k->vec,
-			  .write = k->write };
+			  .write = k->write, .before = k->before };
 	uint64_t left = a.off - a.on, user = time_unpack(k, 3, k->user);
 
 	if (!k->end) {
@@ -345,7 +345,7 @@ static int stay_pieces(const struct cut *c, const struct stay *s)
 {
 	struct why_seg on = { .kind = CRIT_CPU, .nr = s->nr };
 	struct why_seg wait = { .kind = CRIT_WAIT, .how = s->how, .context = s->context, .vec = s->vec, .write = s->write,
-				.nr = s->nr, .by_tid = s->by_tid, .dev = s->dev, .site = s->site };
+				.nr = s->nr, .by_tid = s->by_tid, .dev = s->dev, .site = s->site, .before = s->before };
 	struct why_seg runq = { .kind = CRIT_RUNQ, .how = s->how, .nr = s->nr, .by_tid = s->runq_tid };
 	int err = piece_add(c, &on, s->on, s->off, s->part);
 
@@ -474,6 +474,25 @@ int why_store_segs(void *ctx, uint32_t tid, uint64_t from, uint64_t to, why_segs
 	if (t && t->open && t->stays.n && at >= t->last)
 		return piece_add(&(struct cut){ at, to, out }, &running, at, to, kernel);
 	return gap_pieces(t, at, to, out);
+}
+
+uint64_t why_store_asleep(const struct why_store *s, uint32_t tid, uint64_t from, uint64_t to)
+{
+	const struct thread *t = thread_then(s, tid, to);
+	uint64_t most = 0, site = 0;
+
+	for (size_t i = t ? stay_index(t, from) : 0; t && i < t->stays.n; i++) {
+		const struct stay a = stay_unpack(s, &t->stays.v[i]);
+		uint64_t begin = a.off > from ? a.off : from, end = a.woken < to ? a.woken : to;
+
+		if (a.on >= to)
+			break;
+		if (a.how == WHY_OFF_BLOCKED && end > begin && end - begin > most) {
+			most = end - begin;
+			site = a.site;
+		}
+	}
+	return site;
 }
 
 /* ---- forgetting ---- */

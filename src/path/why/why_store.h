@@ -21,6 +21,7 @@ struct stay {
 	uint32_t runq_tid;            /* who had the CPU in [woken, run) for the most time */
 	int32_t nr;
 	uint8_t how, context, vec, write;
+	bool before;                  /* it was blocked when the window began */
 };
 
 /* The same as it is kept: half a million of them. Times since `on` have 48 bits, three days; what is longer is cut off, and
@@ -34,7 +35,7 @@ struct kept {
 	uint32_t runq_tid;
 	uint16_t site;                /* number in the store's table, 0: none */
 	int16_t nr;
-	uint8_t how, context, vec, write : 1, end : 1;
+	uint8_t how, context, vec, write : 1, end : 1, before : 1;
 };
 
 struct thread {
@@ -76,6 +77,8 @@ void why_store_named(struct why_store *s, uint32_t tid, uint32_t *tgid, const ch
 
 /* 0, -ENOMEM, or -ENOSPC: too many are kept (a time from which the caller counts the rest as unknown). */
 int why_store_stay(struct why_store *s, struct thread *t, const struct stay *stay);
+/* Where it was blocked the longest in [from, to), as far as it is recorded: the site of a stack, 0: not known. */
+uint64_t why_store_asleep(const struct why_store *s, uint32_t tid, uint64_t from, uint64_t to);
 /* When many are kept, forgets what ended before `before`. */
 void why_store_prune(struct why_store *s, uint64_t before);
 /* Pieces from the history: whether there is room for more, and how many were added. */

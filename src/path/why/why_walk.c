@@ -94,7 +94,7 @@ static int node_add(struct walk *w, unsigned int depth, const struct why_seg *s)
 {
 	struct crit_node node = {
 		.kind = s->kind, .depth = depth, .t = s->t, .ns = s->ns, .count = 1, .tid = w->tids[depth],
-		.comm = "", .reason = "", .by = { .kind = "", .name = "" },
+		.comm = "", .reason = "", .by = { .kind = "", .name = "" }, .before = s->kind == CRIT_WAIT && s->before,
 	};
 
 	memcpy(node.part, s->part, sizeof(node.part));
@@ -292,7 +292,7 @@ static uint32_t child_get(struct why_tree *t, uint32_t parent, const struct crit
 	for (i = (uint32_t)hash & (t->slots - 1); t->index[i]; i = (i + 1) & (t->slots - 1))
 		if (node_same(&t->nodes.v[t->index[i]], hash, parent, n))
 			return t->index[i];
-	fresh.node.t = fresh.node.ns = fresh.node.count = 0;
+	fresh.node.t = fresh.node.ns = fresh.node.count = fresh.node.before = 0;
 	memset(fresh.node.part, 0, sizeof(fresh.node.part));
 	if (vec_push(&t->nodes, fresh))
 		return 0;
@@ -312,6 +312,7 @@ static void node_merge(struct tree_node *to, const struct crit_node *n, bool fol
 	}
 	to->node.ns += n->ns;
 	to->node.count += n->count;
+	to->node.before += n->before;
 	to->followed += followed ? n->count : 0;
 	for (int i = 0; i < WHY_CPU_N; i++)
 		to->node.part[i] += n->part[i];

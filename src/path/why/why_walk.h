@@ -8,6 +8,8 @@
 #ifndef SPOOR_PATH_WHY_WALK_H
 #define SPOOR_PATH_WHY_WALK_H
 
+#include <stdbool.h>
+
 #include "base/vec.h"
 #include "model/model.h"
 
@@ -19,6 +21,7 @@ struct why_seg {
 	uint8_t context;          /* enum why_context: who ended a wait */
 	uint8_t vec;              /* WHY_BY_SOFTIRQ: the vector */
 	uint8_t write;            /* WHY_BY_DEVICE */
+	bool before;              /* a wait that had begun before the window */
 	int32_t nr;               /* system call in which it was; below 0: WHY_NR_* */
 	uint32_t by_tid;          /* the task that ended it, or that had the CPU; 0: none */
 	uint32_t dev;             /* WHY_BY_DEVICE, kernel encoding; WHY_BY_IRQ: number of the interrupt */
