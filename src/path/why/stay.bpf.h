@@ -326,9 +326,15 @@ static __always_inline u64 clock_cut(struct why_task *k, u64 now)
 
 /* ---- tasks ---- */
 
-static __always_inline void stay_send(struct why_task *k)
+/* As much of it as says something. */
+static __noinline void stay_send(struct why_task *k)
 {
-	if (!ring_send(&k->s, sizeof(k->s)))
+	bool sent = k->s.lock ? ring_send(&k->s, sizeof(k->s)) :
+		    k->s.by_comm[0] ? ring_send(&k->s, WHY_STAY_NAMED) : ring_send(&k->s, WHY_STAY_SHORT);
+
+	if (sent)
+		k->told = 1;
+	else
 		lose(WHY_LOST_RING);
 }
 
@@ -347,6 +353,7 @@ static __always_inline void stay_begin(struct why_task *k, u64 now)
 	k->s.context = k->s.vec = k->s.write = 0;
 	k->s.dev = 0;
 	k->s.by_tid = k->s.by_tgid = 0;
+	*(u64 *)k->s.by_comm = 0;
 	k->s.woken = k->s.run = 0;
 	k->early.context = WHY_BY_NONE;
 	k->state = WHY_RUNS;

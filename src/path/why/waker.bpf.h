@@ -43,13 +43,20 @@ static __always_inline bool waker_runs(const struct why_waker *w)
 	return w->context == WHY_BY_TASK && w->tid == (u32)bpf_get_current_pid_tgid();
 }
 
-/* comm: as long as a task's. */
-static __always_inline void waker_name(const struct why_waker *w, char *comm)
+/* comm: as long as a task's; "" when its own records have told its name, which is still the same. */
+static __always_inline void waker_name(const struct why_waker *w, const struct why_cpu *c, char *comm)
 {
-	if (waker_runs(w))
-		bpf_get_current_comm(comm, 16);
-	else
-		__builtin_memset(comm, 0, 16);
+	u64 *name = (u64 *)comm, *told;
+	struct why_task *own;
+
+	name[0] = name[1] = 0;
+	if (!waker_runs(w))
+		return;
+	bpf_get_current_comm(comm, 16);
+	own = cpu_task(c, w->tid);
+	told = own ? (u64 *)own->s.comm : NULL;
+	if (told && own->told && told[0] == name[0] && told[1] == name[1])
+		name[0] = name[1] = 0;
 }
 
 /* The wait of the stay is over. */

@@ -52,7 +52,6 @@ static __always_inline void stay_end(struct why_task *k, struct task_struct *t, 
 	k->s.woken = k->s.run = 0;
 	k->s.how = WHY_OFF_DEAD;
 	k->s.nr = stay_nr(k);
-	k->s.cpu = bpf_get_smp_processor_id();
 	k->s.flags |= WHY_F_END;
 	bpf_probe_read_kernel(k->s.comm, sizeof(k->s.comm), &t->comm);
 	stay_send(k);
@@ -70,7 +69,6 @@ static __always_inline void task_off(struct why_task *k, struct task_struct *pre
 	k->s.off = now;
 	k->s.how = how;
 	k->s.nr = stay_nr(k);
-	k->s.cpu = bpf_get_smp_processor_id();
 	if (how == WHY_OFF_BLOCKED) {
 		k->state = WHY_BLOCKED;
 		return;
@@ -543,11 +541,11 @@ int why_waking(u64 *ctx)
 		return 0;
 	if (k->state == WHY_RUNS) { /* it may be about to sleep: this is told before the lock is had under which it does */
 		k->early = w;
-		waker_name(&w, k->early_comm);
+		waker_name(&w, c, k->early_comm);
 		return 0;
 	}
 	stay_woken(k, &w, now);
-	waker_name(&w, k->s.by_comm);
+	waker_name(&w, c, k->s.by_comm);
 	if (waker_runs(&w))
 		helper_mark(c, now);
 	return 0;
@@ -639,7 +637,6 @@ int why_contended(u64 *ctx)
 	if (!k || (flags & LCB_F_SPIN && !(flags & LCB_F_MUTEX)))
 		return 0;
 	k->s.lock = CTX_ARG(ctx, 0);
-	k->s.lock_flags = flags;
 	owner = lock_owner(k->s.lock, flags);
 	k->s.owner_tid = owner ? BPF_CORE_READ(owner, pid) : 0;
 	k->s.owner_tgid = owner ? BPF_CORE_READ(owner, tgid) : 0;
