@@ -99,6 +99,20 @@ static __always_inline bool task_on_cpu(struct task_struct *t)
 	return bpf_core_field_exists(t->on_cpu) && t->on_cpu;
 }
 
+/* What the clock of its run queue says, which is read at the beginning of a context switch; 0: it has none. Of the CPU that
+ * it leaves, in sched_switch. */
+static __always_inline u64 task_rq_clock(struct task_struct *t)
+{
+	struct cfs_rq *q = NULL;
+	struct rq *rq = NULL;
+
+	if (bpf_core_field_exists(t->se.cfs_rq))
+		q = t->se.cfs_rq;
+	if (q && bpf_core_field_exists(q->rq))
+		rq = q->rq;
+	return rq ? rq->clock : 0;
+}
+
 /* Where it runs, or waits to. */
 static __always_inline u32 task_cpu(struct task_struct *t)
 {

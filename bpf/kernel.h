@@ -60,7 +60,11 @@ struct signal_struct { struct atomic_counter live; struct pid *pids[4]; } BPF_CO
 
 #define PIDTYPE_TGID 1
 
-struct cfs_rq { int throttle_count; } BPF_CORE; /* with CONFIG_CFS_BANDWIDTH */
+struct rq { u64 clock; } BPF_CORE;
+struct cfs_rq {
+	struct rq *rq;                     /* with CONFIG_FAIR_GROUP_SCHED */
+	int throttle_count;                /* with CONFIG_CFS_BANDWIDTH */
+} BPF_CORE;
 struct sched_entity {
 	struct cfs_rq *cfs_rq;             /* with CONFIG_FAIR_GROUP_SCHED */
 	unsigned char sched_delayed;       /* from 6.12, 152e11f6df29: sleeps, but is still on the queue */
@@ -92,6 +96,7 @@ struct bpf_iter__task { struct bpf_iter_meta *meta; struct task_struct *task; } 
 
 #define PF_KTHREAD   0x00200000
 #define TASK_DEAD    0x00000080 /* of the state */
+#define TASK_WAKING  0x00000200
 #define PF_IO_WORKER 0x00000010
 #define PF_LOCAL_THROTTLE 0x00100000 /* set by the loop driver's worker (and nfsd) */
 

@@ -6,8 +6,8 @@
 
 #define KALLSYMS "/proc/kallsyms"
 
-/* Beyond this an address is not in the function that precedes it, but in a hole or in freed memory. */
-enum { FUNCTION_MAX = 1 << 20 };
+/* Beyond this an address is not in the function or the object that precedes it, but in a hole or in freed memory. */
+enum { FUNCTION_MAX = 1 << 20, OBJECT_MAX = 1 << 14 };
 
 struct ksym { uint64_t addr; char type; const char *name, *module; };
 typedef int (*ksym_fn)(void *ctx, const struct ksym *sym); /* non-zero ends the walk */
@@ -89,7 +89,11 @@ static int ksyms_walk(const char *file, ksym_fn fn, void *ctx)
 /* slot[i] holds the highest symbol not above addr[i] among those above addr[i - 1]: kallsyms is not sorted
  * (modules come in load order), and one pass with a binary search a line needs no table. */
 struct slot { uint64_t addr; unsigned int rank; };
-struct resolve { const uint64_t *addr; size_t n; struct slot *slot; struct ksym_name *out; };
+struct resolve {
+	const uint64_t *addr; size_t n; struct slot *slot; struct ksym_name *out;
+	const char *types;      /* of symbols, as nm calls them */
+	uint64_t most;          /* bytes into one */
+};
 
 /* Of several names for one address: global before local, then the fewest leading underscores, then the first. */
 static unsigned int ksym_rank(const struct ksym *sym)
@@ -122,7 +126,7 @@ static int resolve_line(void *ctx, const struct ksym *sym)
 	unsigned int rank;
 	struct slot *s;
 
-	if (!strchr("tTwW", sym->type))
+	if (!strchr(r->types, sym->type))
 		return 0;
 	while (lo < hi) {
 		size_t mid = lo + (hi - lo) / 2;
@@ -162,15 +166,15 @@ static void resolve_finish(struct resolve *r)
 		}
 		r->out[i] = last;
 		r->out[i].offset = r->addr[i] - last_addr;
-		if (last.name[0] == '?' || r->out[i].offset >= FUNCTION_MAX || !strcmp(last.name, "_etext") ||
+		if (last.name[0] == '?' || r->out[i].offset >= r->most || !strcmp(last.name, "_etext") ||
 		    !strcmp(last.name, "_einittext"))
 			ksym_unknown(&r->out[i]);
 	}
 }
 
-int ksyms_resolve_in(const char *file, const uint64_t *addr, size_t n, struct ksym_name *out)
+static int resolve_in(const char *file, const uint64_t *addr, size_t n, struct ksym_name *out, const char *types, uint64_t most)
 {
-	struct resolve r = { addr, n, NULL, out };
+	struct resolve r = { addr, n, NULL, out, types, most };
 	int err = 0;
 
 	for (size_t i = 0; i < n; i++) {
@@ -191,6 +195,21 @@ int ksyms_resolve_in(const char *file, const uint64_t *addr, size_t n, struct ks
 		resolve_finish(&r);
 	free(r.slot);
 	return err;
+}
+
+int ksyms_resolve_in(const char *file, const uint64_t *addr, size_t n, struct ksym_name *out)
+{
+	return resolve_in(file, addr, n, out, "tTwW", FUNCTION_MAX);
+}
+
+int ksyms_resolve_data_in(const char *file, const uint64_t *addr, size_t n, struct ksym_name *out)
+{
+	return resolve_in(file, addr, n, out, "dDbB", OBJECT_MAX);
+}
+
+int ksyms_resolve_data(const uint64_t *addr, size_t n, struct ksym_name *out)
+{
+	return ksyms_resolve_data_in(KALLSYMS, addr, n, out);
 }
 
 int ksyms_resolve(const uint64_t *addr, size_t n, struct ksym_name *out)

@@ -22,6 +22,9 @@ struct ksym_name {
  * (kernel.kptr_restrict), or -errno; on failure every name is "?". */
 int ksyms_resolve(const uint64_t *addr, size_t n, struct ksym_name *out);
 
+/* The same of the kernel's data: what an address is, or lies in; "?" when it is allocated. */
+int ksyms_resolve_data(const uint64_t *addr, size_t n, struct ksym_name *out);
+
 /* addr[i] becomes the address of the symbol name[i], exactly as kallsyms spells it, 0 where there is none; the
  * kernel's own before a module's. Number of names found, or -errno as above. */
 int ksyms_lookup(const char *const name[], uint64_t addr[], size_t n);
@@ -37,6 +40,7 @@ size_t ksym_base_length(const char *name);
 
 /* For tests: another file instead of /proc/kallsyms. */
 int ksyms_resolve_in(const char *file, const uint64_t *addr, size_t n, struct ksym_name *out);
+int ksyms_resolve_data_in(const char *file, const uint64_t *addr, size_t n, struct ksym_name *out);
 int ksyms_lookup_in(const char *file, const char *const name[], uint64_t addr[], size_t n);
 
 #endif

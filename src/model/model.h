@@ -215,6 +215,9 @@ struct why_wait {
 	uint64_t lock;            /* address of the kernel's lock that the longest was for; 0: none or not told */
 	const char *owner;        /* who held it then, "" */
 	uint32_t owner_pid, owner_tid;
+	uint64_t before;          /* of count: those that had begun before the window; their time counts from there */
+	const char *lock_name;    /* what of the kernel's data the lock is or is in, or "" or NULL: allocated, or not known */
+	const struct stack *owner_stack; /* where who held it slept meanwhile; NULL: not told */
 };
 
 /* Time on the run queue, by who had the CPU. */
@@ -249,6 +252,7 @@ struct crit_node {
 	struct ender by;          /* of a wait who ended it: a task's own time is below; of run queue who had the CPU */
 	uint64_t part[WHY_CPU_N]; /* of cpu: sum == ns */
 	const struct stack *stack; /* of a wait; NULL: none */
+	uint64_t before;          /* of a wait: those of count that had begun before the window */
 };
 struct crit {
 	uint64_t t, ns;

@@ -182,6 +182,8 @@ static const struct { const char *symbol, *with, *reason; } table[] = {
 	/* others */
 	{ "io_cqring_wait", NULL, "io_uring completions" },
 	{ "read_events", NULL, "libaio completions" },
+	{ "exit_aio", NULL, "end of libaio" },
+	{ "__do_sys_io_destroy", NULL, "end of libaio" },
 	{ "wait_for_completion*", "loop_*", "loop device" },
 	{ "wait_for_completion*", "__flush_work", "work queue" },
 	{ "flush_work", NULL, "work queue" },
@@ -214,6 +216,7 @@ static const struct { const char *symbol, *with, *reason; } table[] = {
 	{ "kernel_clone", NULL, "child until it executes" },
 	{ "_do_fork", NULL, "child until it executes" },
 	{ "de_thread", NULL, "threads that end" },
+	{ "begin_new_exec", NULL, "threads that end" }, /* where that is inlined */
 	{ "zap_pid_ns_processes", NULL, "processes that end" },
 	{ "get_signal", NULL, "stopped" },
 	{ "do_sigtimedwait", NULL, "signal" },
@@ -239,6 +242,8 @@ static const struct { const char *symbol, *with, *reason; } table[] = {
 	/* sockets */
 	{ "unix_*", NULL, "unix socket" },
 	{ "__skb_wait_for_more_packets", "unix_*", "unix socket" },
+	{ "__skb_wait_for_more_packets", "__unix_*", "unix socket" },
+	{ "__skb_wait_for_more_packets", "packet_*", "packet socket" },
 	{ "__skb_wait_for_more_packets", "udp*", "UDP socket" },
 	{ "__skb_wait_for_more_packets", "netlink_*", "netlink socket" },
 	{ "sock_alloc_send_pskb", "unix_*", "unix socket" },

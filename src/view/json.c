@@ -40,12 +40,17 @@ static void put_flags(struct json *j, unsigned int flags)
 	json_array_end(j);
 }
 
-void json_put_stack(struct json *j, const struct stack *stack)
+void json_put_stack_as(struct json *j, const char *key, const struct stack *stack)
 {
-	json_put_array(j, "stack");
+	json_put_array(j, key);
 	for (unsigned int i = 0; stack && i < stack->n; i++)
 		json_str(j, stack->name[i] ? stack->name[i] : "?");
 	json_array_end(j);
+}
+
+void json_put_stack(struct json *j, const struct stack *stack)
+{
+	json_put_stack_as(j, "stack", stack);
 }
 
 static void put_wait(struct json *j, const struct wait *w)

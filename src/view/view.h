@@ -55,6 +55,7 @@ unsigned int op_reasons(const struct op *op, struct share *share, unsigned int m
 
 /* In json.c. Members "stack", "hist" and "p50" to "p999". */
 void json_put_stack(struct json *j, const struct stack *stack); /* NULL: empty */
+void json_put_stack_as(struct json *j, const char *key, const struct stack *stack);
 void json_put_hist(struct json *j, const uint64_t hist[HIST_N]);
 void json_put_quantiles(struct json *j, const uint64_t hist[HIST_N], uint64_t count, uint64_t max);
 

@@ -41,8 +41,10 @@ static void put_node(struct json *j, const struct crit_node *n)
 	put_by(j, &n->by);
 	if (n->kind == CRIT_CPU)
 		put_parts(j, n->part, WHY_CPU_N);
-	if (n->kind == CRIT_WAIT)
+	if (n->kind == CRIT_WAIT) {
+		json_put_u64(j, "before", n->before);
 		json_put_stack(j, n->stack);
+	}
 	json_object_end(j);
 }
 
@@ -101,12 +103,15 @@ static void put_wait(struct json *j, const struct why_wait *w)
 	json_put_u64(j, "count", w->count);
 	json_put_u64(j, "ns", w->ns);
 	json_put_u64(j, "max", w->max);
+	json_put_u64(j, "before", w->before);
 	if (w->lock)
 		snprintf(address, sizeof(address), "0x%" PRIx64, w->lock);
 	json_put_str(j, "lock", address);
+	json_put_str(j, "lock_name", w->lock_name ? w->lock_name : "");
 	json_put_str(j, "owner", w->owner);
 	json_put_u64(j, "owner_pid", w->owner_pid);
 	json_put_u64(j, "owner_tid", w->owner_tid);
+	json_put_stack_as(j, "owner_stack", w->owner_stack);
 	json_put_stack(j, w->stack);
 	json_object_end(j);
 }

@@ -10,7 +10,7 @@
 #include "view/why.h"
 
 enum { MOST_LINES = 30, MAX_DEPTH = 16, PREFIX_LEN = 4 * 3 * MAX_DEPTH + 1, LEAD_LEN = PREFIX_LEN + 128 };
-enum { MOST_LEAVES = 5, SEGMENTS = 4, SEGMENT_LEN = WHO_LEN + 64 };
+enum { MOST_LEAVES = 5, SEGMENTS = 6, SEGMENT_LEN = WHO_LEN + 64 };
 
 const enum color why_colors[WHY_PART_N] = {
 	[WHY_USER] = C_GREEN, [WHY_KERNEL] = C_GREEN, [WHY_IRQ] = C_MAGENTA, [WHY_SOFTIRQ] = C_MAGENTA,
@@ -213,6 +213,10 @@ static void say_wait(struct text *t, const struct crit_node *n, bool tid)
 		say(t, "%s", reason);
 		say(t, *n->by.kind ? "(who ended it is unknown)" : "(not ended yet)");
 	}
+	if (n->before && n->before == n->count)
+		say(t, "(began before)");
+	else if (n->before)
+		say(t, "(%llu began before)", (unsigned long long)n->before);
 }
 
 static void line_text(const struct path *p, const struct line *l, struct text *t)

@@ -13,7 +13,7 @@ enum { MOST_WAITS = 15, MOST_RUNQ = 10, MOST_CALLS = 12, MOST_THREADS = 15 };
 struct sum {
 	const char *what;             /* reason; system call; "" */
 	struct ender by;
-	uint64_t count, ns, max, cpu;
+	uint64_t count, ns, max, cpu, before;
 	unsigned int tasks;           /* how many ids `by` stands for */
 	const struct why_wait *longest;
 };
@@ -70,6 +70,7 @@ static void sum_add(struct sum *to, const struct sum *s)
 	to->tasks += to->by.tid != s->by.tid;
 	to->by.tid = s->by.tid; /* in order: so each counts once */
 	to->count += s->count;
+	to->before += s->before;
 	to->ns += s->ns;
 	to->cpu += s->cpu;
 	if (s->max > to->max) {
@@ -112,15 +113,20 @@ static void set_columns(struct grid *g, const struct sums *t)
 
 static void set_names(struct grid *g, unsigned int i, const struct sum *s)
 {
-	char who[WHO_LEN], text[WHO_LEN + 32];
+	char who[WHO_LEN], text[WHO_LEN + 64];
+	int n;
 
 	fmt_escape(grid_cell(g, i, S_WHAT)->s, CELL_LEN, s->what);
 	grid_cell(g, i, S_WHAT)->color = C_BOLD;
 	why_who(who, &s->by, s->tasks == 1);
 	if (s->tasks > 1)
-		snprintf(text, sizeof(text), "%s (%u)", who, s->tasks);
+		n = snprintf(text, sizeof(text), "%s (%u)", who, s->tasks);
 	else
-		snprintf(text, sizeof(text), "%s", who);
+		n = snprintf(text, sizeof(text), "%s", who);
+	if (s->before && s->before == s->count)
+		snprintf(text + n, sizeof(text) - (size_t)n, ", began before");
+	else if (s->before)
+		snprintf(text + n, sizeof(text) - (size_t)n, ", %llu began before", (unsigned long long)s->before);
 	fmt_cut(grid_cell(g, i, S_BY)->s, CELL_LEN, text, CELL_LEN, false);
 }
 
@@ -175,6 +181,26 @@ static void print_title(const struct view *v, const char *title)
 	fputc('\n', v->o.out);
 }
 
+/* Of the longest wait: where, for what lock, and where who held it slept. */
+static void print_longest(const struct view *v, const struct why_wait *w)
+{
+	const char *name = w->lock_name ? w->lock_name : "";
+	char lock[128], owner[64];
+
+	if (w->stack)
+		view_stack(v, "    ", w->stack);
+	if (!w->lock || (!*name && !w->owner_stack))
+		return;
+	fputs("    the lock", v->o.out);
+	if (*name)
+		fprintf(v->o.out, " %s", fmt_escape(lock, sizeof(lock), name));
+	if (w->owner_tid)
+		fprintf(v->o.out, ", held by %s[%u]", fmt_escape(owner, sizeof(owner), w->owner), w->owner_tid);
+	fprintf(v->o.out, "%s\n", w->owner_stack ? ", who slept in" : "");
+	if (w->owner_stack)
+		view_stack(v, "      ", w->owner_stack);
+}
+
 /* Folds, sorts, prints and frees them. */
 static int print_sums(const struct view *v, struct sums *t, uint64_t wall)
 {
@@ -198,8 +224,8 @@ static int print_sums(const struct view *v, struct sums *t, uint64_t wall)
 	grid_head(&g, v);
 	for (unsigned int i = 0; i < n; i++) {
 		grid_row(&g, v, i);
-		if (v->o.verbose && t->v[i].longest && t->v[i].longest->stack)
-			view_stack(v, "    ", t->v[i].longest->stack);
+		if (v->o.verbose && t->v[i].longest)
+			print_longest(v, t->v[i].longest);
 	}
 	print_more(v, t, n);
 	grid_free(&g);
@@ -217,7 +243,8 @@ static int print_waits(const struct view *v, const struct why *w)
 		return -ENOMEM;
 	for (unsigned int i = 0; i < t.n; i++)
 		t.v[i] = (struct sum){ .what = w->waits[i].reason, .by = w->waits[i].by, .count = w->waits[i].count,
-				       .ns = w->waits[i].ns, .max = w->waits[i].max, .tasks = 1, .longest = &w->waits[i] };
+				       .ns = w->waits[i].ns, .max = w->waits[i].max, .before = w->waits[i].before, .tasks = 1,
+				       .longest = &w->waits[i] };
 	return print_sums(v, &t, w->wall);
 }
 

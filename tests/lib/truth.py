@@ -522,7 +522,7 @@ def why_holds(t, unknown=0.01):
         summary_holds(s)
     for th in w["threads"]:
         holds(w["t"] <= th["t"] and th["t"] + th["wall"] <= w["t"] + w["ns"], f"{th['comm']} {th['tid']} is outside of the window")
-    tids = [th["tid"] for th in w["threads"]]
+    tids = [(th["tid"], th["t"]) for th in w["threads"]] # a number may be another's later
     holds(len(tids) == len(set(tids)), "a thread is there twice")
     paths_hold(t)
     unseen = [n for n in leaves(w["path"]["tree"]) if n["kind"] == "unknown"]

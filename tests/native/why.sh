@@ -310,6 +310,101 @@ scenario_pid() {
 	E
 }
 
+# One thread in each kind of wait that needs no device: its stack, on this kernel, has that reason. Who ends it is the first one.
+scenario_kinds() {
+	traced kinds -- "$progs/kinds" 400 || return
+	verify kinds <<-'E'
+		reasons = {"pipe_read": "pipe", "pipe_write": "pipe", "eventfd": "eventfd", "timerfd": "timerfd", "signalfd": "signal",
+		    "inotify": "inotify", "terminal": "terminal", "epoll": "epoll", "poll": "poll", "select": "select",
+		    "flock": "file lock", "fcntl": "file lock", "unix": "unix socket", "unix_dgram": "unix socket",
+		    "accept": "TCP connection", "tcp": "TCP socket", "udp": "UDP socket", "netlink": "netlink socket", "sleep": "sleep",
+		    "futex": "futex", "child": "child", "vfork": "child until it executes", "sigwait": "signal", "sigsuspend": "signal",
+		    "pause": "signal", "semaphore": "semaphore", "msgrcv": "message queue", "mq": "message queue",
+		    "aio": "libaio completions", "io_uring": "io_uring completions"}
+		note(why_holds(t))
+		for kind, ns in t.out.items():
+		    who = [th for th in t.threads(kind) if th["tid"] == th["pid"] or len(t.threads(kind)) == 1 or waited([th], reasons[kind])]
+		    by = "vfork" if kind == "vfork" else "kinds"
+		    at_least(waited(who, reasons[kind], kind="task", by=by) + part(who, *RUNQ), ns, f"{kind}: {reasons[kind]} by {by}", who)
+		holds(len(t.out) >= 27, f"only {sorted(t.out)}")
+		odd = {w["reason"] for w in t.why["waits"] if w["reason"].startswith("unknown")}
+		note(f"{len(t.out)} kinds", f"unknown: {sorted(odd)}" if odd else "no reason unknown")
+	E
+}
+
+# Who sleeps already when the window begins: from there on it counts, and says so, by whatever it was asked for.
+scenario_asleep() {
+	local how name
+	sleep 600 &
+	burner=$!
+	while [ "$(cat /proc/$burner/comm)" != sleep ]; do sleep 0.05; done
+	sleep 0.2
+	for name in asleep asleep_ended asleep_comm; do
+		how="-p $burner"
+		[ $name != asleep_comm ] || how="-n sleep"
+		trace_begin $name $how || return
+		sleep 0.5
+		[ $name != asleep_ended ] || kill -KILL $burner
+		sleep 0.3
+		trace_end $name
+		verify $name <<-E
+			th, = [x for x in t.why["threads"] if x["tid"] == $burner]
+			note(same($trace_rc, 0, "exit status"), same((th["before"], th["ended"]), (True, "$name" == "asleep_ended"), "before, ended"))
+			w, = [x for x in th["waits"] if x["before"]]
+			note(same((w["reason"], w["count"], w["before"]), ("sleep", 1, 1), "the wait"))
+			note(why_holds(t), close(w["ns"], th["wall"], "all its time", 0.9, 1))
+			holds("$name" == "asleep_ended" or th["wall"] >= 0.95 * t.why["ns"] - 5e6, f"{ms(th['wall'])} of {ms(t.why['ns'])}")
+			same(sum(x["before"] for x in waits([th])), 1, "waits that began before")
+			node, = [n for n in t.why["path"]["nodes"] if n["tid"] == $burner and n["kind"] == "wait" and n["before"]] or [None]
+			holds("$name" == "asleep_comm" or node, drawn(t.why["path"]))
+		E
+		[ $name != asleep_ended ] || { wait $burner 2>/dev/null; sleep 600 & burner=$!; sleep 0.5; }
+	done
+}
+
+# As many forks as there can be: each child is there, for as long as it lived.
+scenario_forks() {
+	traced forks -- sh -c 'f() { i=0; while [ $i -lt 800 ]; do (:); i=$((i + 1)); done; }; f & f & wait; echo "{}"' || return
+	verify forks <<-'E'
+		note(why_holds(t), same(len(t.why["threads"]), 1603, "threads"))
+		alive = [th["tid"] for th in t.why["threads"] if not th["ended"]]
+		holds(len(alive) <= 1, f"{len(alive)} of them have not ended")
+		born = sum(w["count"] for w in waits(t.threads("sh"), "child", kind="task", by="sh"))
+		note(f"{1603e9 / t.why['ns']:.0f} a second, {born} of them waited for")
+	E
+}
+
+# Another thread than the first executes a program: that one's number is its own from then on.
+scenario_executed() {
+	traced executed -- /usr/bin/python3 -c 'import os, threading, time
+def late():
+    time.sleep(0.3)
+    print("{}", flush=True)
+    os.execvp("sleep", ["sleep", "0.4"])
+threading.Thread(target=late).start()
+time.sleep(60)' || return
+	verify executed <<-'E'
+		other, = [th for th in t.why["threads"] if th["tid"] != th["pid"]]
+		first, new = sorted((th for th in t.why["threads"] if th["tid"] == th["pid"]), key=lambda th: th["t"])
+		note(why_holds(t), same([th["comm"] for th in (first, new)], ["python3", "sleep"], "names"))
+		same([(th["pid"], th["ended"]) for th in (other, new)], [(first["pid"], True)] * 2, "process, ended")
+		note(at_least(waited([other], "sleep", kind="timer"), 300e6, "the thread slept", [other]))
+		note(at_least(waited([first], "sleep", kind="task", by="python3"), 0.9 * 300e6, "the first one until it was killed", [first]))
+		note(at_least(waited([new], "sleep", kind="timer"), 400e6, "the program slept", [new]))
+		same(other["t"] + other["wall"], new["t"], "where the thread goes on")
+	E
+}
+
+# Somebody sets the clock: nothing that is measured goes by it.
+scenario_clock_steps() {
+	in_vm clock_steps || return
+	traced clock_steps -- sh -c 'for i in 1 2 3; do date -s "+1 day" >/dev/null; sleep 0.2; date -s "-2 days" >/dev/null; sleep 0.1; done; echo "{}"' || return
+	verify clock_steps <<-'E'
+		note(why_holds(t), at_least(waited(t.threads("sleep"), "sleep", kind="timer"), 900e6, "asleep", t.threads("sleep")))
+		holds(900e6 < t.why["ns"] < 60e9, f"a window of {ms(t.why['ns'])}")
+	E
+}
+
 # Whatever threads do: the sums hold, and each one's time is what it measured itself.
 scenario_random() {
 	local seed time=500
@@ -344,7 +439,7 @@ scenario_random() {
 }
 
 scenarios=(pipeline mutex renamed convoy wait4 unix tcp stopped inversion epoll hog rthog limited fsync fsync_calls fault flush swapin
-	reclaim reclaim_high pid random)
+	reclaim reclaim_high pid kinds asleep forks executed clock_steps random)
 after=end_all
 
 [ -z "${TRUTH_KEEP:-}" ] || mkdir -p "$TRUTH_KEEP"

@@ -310,7 +310,7 @@ static void test_any_path(void **state)
 	(void)state;
 	for (unsigned int seed = 1; seed <= 600; seed++) {
 		struct model m = { .hostile = seed % 3 == 0 };
-		struct why_view view = { model_segs, model_name, &m, &m };
+		struct why_view view = { model_segs, NULL, model_name, &m, &m };
 		struct why_tree *t = why_tree_new();
 		crit_nodes_t out = { 0 };
 		refs_t r = { 0 };
@@ -345,6 +345,67 @@ static void test_any_path(void **state)
 	}
 }
 
+/* Between any two pieces. */
+static uint64_t model_slice(void *ctx, uint32_t tid, uint64_t from, uint64_t to)
+{
+	why_segs_t segs = { 0 };
+	uint64_t end = to;
+
+	assert_int_equal(model_segs(ctx, tid, from, to, &segs), 0);
+	if (segs.n > 1)
+		end = segs.v[1 + rnd(segs.n - 1)].t;
+	vec_free(&segs);
+	return end;
+}
+
+/* What is unknown may have been cut. */
+static void unknown_join(crit_nodes_t *v)
+{
+	size_t to = 0;
+
+	for (size_t i = 0; i < v->n; i++) {
+		struct crit_node *last = to ? &v->v[to - 1] : NULL;
+
+		if (last && last->kind == CRIT_UNKNOWN && v->v[i].kind == CRIT_UNKNOWN && last->depth == v->v[i].depth)
+			last->ns += v->v[i].ns;
+		else
+			v->v[to++] = v->v[i];
+	}
+	v->n = to;
+}
+
+/* The same path, whether a window's pieces are all there at once or not. */
+static void test_slices(void **state)
+{
+	(void)state;
+	for (unsigned int seed = 1; seed <= 200; seed++) {
+		struct model m = { 0 };
+		struct why_view whole = { model_segs, NULL, model_name, &m, &m }, cut = { model_segs, model_slice, model_name, &m, &m };
+		crit_nodes_t a = { 0 }, b = { 0 };
+		uint64_t cuts[2] = { 0 };
+
+		rnd_seed(seed);
+		model_random(&m, 50 + rnd(1000));
+		assert_int_equal(why_walk(&whole, 1, 10, 900, WALK_NODES, &a, &cuts[0]), 0);
+		assert_int_equal(why_walk(&cut, 1, 10, 900, WALK_NODES, &b, &cuts[1]), 0);
+		assert_int_equal(cuts[0], cuts[1]);
+		unknown_join(&a);
+		unknown_join(&b);
+		assert_int_equal(check_path(b.v, b.n, 1, 10, 900), cuts[1]);
+		assert_int_equal(a.n, b.n);
+		for (size_t i = 0; i < a.n; i++) {
+			assert_int_equal(a.v[i].t, b.v[i].t);
+			assert_int_equal(a.v[i].ns, b.v[i].ns);
+			assert_int_equal(a.v[i].kind, b.v[i].kind);
+			assert_int_equal(a.v[i].depth, b.v[i].depth);
+			assert_int_equal(a.v[i].tid, b.v[i].tid);
+		}
+		vec_free(&a);
+		vec_free(&b);
+		model_free(&m);
+	}
+}
+
 /* main waits for worker, which waits for a device, for itself, and for main. */
 static void test_path(void **state)
 {
@@ -362,7 +423,7 @@ static void test_path(void **state)
 		{ .kind = CRIT_CPU, .t = 90, .ns = 5, .tid = 1 },
 	};
 	struct model m = { 0 };
-	struct why_view view = { model_segs, model_name, &m, &m };
+	struct why_view view = { model_segs, NULL, model_name, &m, &m };
 	crit_nodes_t out = { 0 };
 	uint64_t cut = 0;
 
@@ -411,7 +472,7 @@ static int failing_segs(void *ctx, uint32_t tid, uint64_t from, uint64_t to, why
 
 static void test_path_limits(void **state)
 {
-	struct why_view view = { chain_segs, model_name, NULL, NULL };
+	struct why_view view = { chain_segs, NULL, model_name, NULL, NULL };
 	crit_nodes_t out = { 0 };
 	uint64_t cut = 0;
 
@@ -436,7 +497,7 @@ static void test_many(void **state)
 	enum { MANY = 100000 };
 	static char names[MANY][8];
 	struct model m = { 0 };
-	struct why_view view = { model_segs, model_name, &m, &m };
+	struct why_view view = { model_segs, NULL, model_name, &m, &m };
 	struct why_tree *t = why_tree_new();
 	crit_nodes_t out = { 0 };
 	uint64_t cut = 0;
@@ -952,6 +1013,7 @@ int main(void)
 		cmocka_unit_test(test_path),
 		cmocka_unit_test(test_path_limits),
 		cmocka_unit_test(test_any_path),
+		cmocka_unit_test(test_slices),
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_tree),
 		cmocka_unit_test(test_history),

@@ -75,6 +75,81 @@ static void test_windows(void **state)
 	why_store_free(s);
 }
 
+/* What is kept is all there again: times of days, a device's number, a call's; a stay that ends in no other. */
+static void test_kept(void **state)
+{
+	const uint64_t hour = 3600000000000, on = 77 * hour;
+	struct stay a = one;
+	struct why_store *s = why_store_new();
+	struct thread *t = why_store_thread(s, 7, on);
+	why_segs_t v = { 0 };
+
+	(void)state;
+	a.on = on, a.off = on + 30 * hour, a.woken = a.off + 40 * hour, a.run = a.woken + 1;
+	a.part[WHY_ON_USER] = 20 * hour, a.part[WHY_ON_KERNEL] = 10 * hour - 14, a.part[WHY_ON_IRQ] = 5, a.part[WHY_ON_SOFTIRQ] = 9;
+	a.context = WHY_BY_DEVICE, a.dev = UINT32_MAX, a.by_tid = 0, a.write = 1, a.vec = 3, a.site = UINT64_MAX, a.nr = 462;
+	assert_int_equal(why_store_stay(s, t, &a), 0);
+	a.on = a.run, a.off = a.on + 6, a.woken = a.run = 0, a.nr = WHY_NR_FAULT, a.how = WHY_OFF_DEAD;
+	memset(a.part, 0, sizeof(a.part));
+	a.part[WHY_ON_SOFTIRQ] = 6;
+	assert_int_equal(why_store_stay(s, t, &a), 0);
+	assert_int_equal(why_store_segs(s, 7, on, a.off, &v), 0);
+	assert_int_equal(v.n, 4);
+	check_seg(&v.v[0], CRIT_CPU, on, 30 * hour);
+	check_seg(&v.v[1], CRIT_WAIT, on + 30 * hour, 40 * hour);
+	check_seg(&v.v[2], CRIT_RUNQ, on + 70 * hour, 1);
+	check_seg(&v.v[3], CRIT_CPU, on + 70 * hour + 1, 6);
+	assert_int_equal(v.v[0].part[WHY_USER], 20 * hour);
+	assert_int_equal(v.v[0].part[WHY_KERNEL], 10 * hour - 14);
+	assert_int_equal(v.v[0].part[WHY_IRQ], 5);
+	assert_int_equal(v.v[0].part[WHY_SOFTIRQ], 9);
+	assert_int_equal(v.v[0].nr, 462);
+	assert_int_equal(v.v[1].dev, UINT32_MAX);
+	assert_int_equal(v.v[1].by_tid, 0);
+	assert_true(v.v[1].site == UINT64_MAX);
+	assert_int_equal(v.v[1].write, 1);
+	assert_int_equal(v.v[1].vec, 3);
+	assert_int_equal(v.v[3].nr, WHY_NR_FAULT);
+	assert_int_equal(v.v[3].part[WHY_SOFTIRQ], 6);
+	vec_free(&v);
+	why_store_free(s);
+}
+
+/* More stacks than there are numbers for are unknown ones; a wait longer than three days is cut, and unknown from there on. */
+static void test_kept_limits(void **state)
+{
+	struct why_store *s = why_store_new();
+	struct thread *t = why_store_thread(s, 7, 0);
+	why_segs_t v = { 0 };
+	struct stay a = one;
+	size_t known = 0;
+
+	(void)state;
+	for (uint64_t i = 0; i < 20000; i++) {
+		a = one;
+		a.on += 300 * i, a.off += 300 * i, a.woken += 300 * i, a.run = a.woken;
+		a.site = 1 + i % 10000;
+		assert_int_equal(why_store_stay(s, t, &a), 0);
+	}
+	assert_int_equal(why_store_segs(s, 7, 100, a.run, &v), 0);
+	for (size_t i = 0; i < v.n; i++) {
+		if (v.v[i].kind != CRIT_WAIT)
+			continue;
+		assert_true(!v.v[i].site || v.v[i].site == 1 + (v.v[i].t - 200) / 300 % 10000);
+		known += v.v[i].site != 0;
+	}
+	assert_true(known >= 10000 && known < 20000);
+	v.n = 0;
+	a.on = a.run, a.off = a.on + 1, a.woken = a.run = a.off + (1ull << 60);
+	assert_int_equal(why_store_stay(s, t, &a), 0);
+	assert_int_equal(why_store_segs(s, 7, a.on, a.run, &v), 0);
+	assert_int_equal(v.n, 3);
+	check_seg(&v.v[1], CRIT_WAIT, a.off, (1ull << 48) - 2);
+	assert_int_equal(v.v[2].kind, CRIT_UNKNOWN);
+	vec_free(&v);
+	why_store_free(s);
+}
+
 /* Between records there is what the history told, where it did. */
 static void test_past(void **state)
 {
@@ -293,6 +368,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_windows),
+		cmocka_unit_test(test_kept),
+		cmocka_unit_test(test_kept_limits),
 		cmocka_unit_test(test_past),
 		cmocka_unit_test(test_reused),
 		cmocka_unit_test(test_tab),

@@ -28,36 +28,36 @@ static const struct stack why_read = { 4, why_read_frames, NULL };
 #define BY_KWORKER BY_TASK("kworker/0:1", 15)
 
 static const struct why_wait why_cc1_waits[] = {
-	{ "page-cache read", BY_READ, 310, 120 * WMS, 9 * WMS, &why_read, 0, "", 0, 0 },
-	{ "inode lock", BY_TASK("ld", 1250), 2, 50 * WMS, 30 * WMS, &why_lock, 0xffff888012345678, EVIL, 1290, 1291 },
-	{ "journal transaction locked", BY_JBD2, 1, 30 * WMS, 30 * WMS, &why_journal, 0, "", 0, 0 },
+	{ "page-cache read", BY_READ, 310, 120 * WMS, 9 * WMS, &why_read, 0, "", 0, 0, 0, "", NULL },
+	{ "inode lock", BY_TASK("ld", 1250), 2, 50 * WMS, 30 * WMS, &why_lock, 0xffff888012345678, EVIL, 1290, 1291, 0, "inode_hash_lock+0x8", &why_read },
+	{ "journal transaction locked", BY_JBD2, 1, 30 * WMS, 30 * WMS, &why_journal, 0, "", 0, 0, 0, "", NULL },
 };
 static const struct why_runq why_cc1_runq[] = {
 	{ BY_TASK("cc1", 1241), 31, 160 * WMS }, { BY_KWORKER, 12, 20 * WMS },
 };
-static const struct why_wait why_cc2_waits[] = { { "page-cache read", BY_READ, 90, 50 * WMS, 4 * WMS, &why_read, 0, "", 0, 0 } };
+static const struct why_wait why_cc2_waits[] = { { "page-cache read", BY_READ, 90, 50 * WMS, 4 * WMS, &why_read, 0, "", 0, 0, 0, "", NULL } };
 static const struct why_runq why_cc2_runq[] = {
 	{ BY_TASK("cc1", 1240), 40, 330 * WMS }, { BY_NOBODY, 1, 100 * WMS }, { BY_TASK(EVIL, 1290), 3, 10 * WMS },
 };
 static const struct why_wait why_ld_waits[] = {
-	{ "journal commit", BY_JBD2, 1, 500 * WMS, 500 * WMS, &why_journal, 0, "", 0, 0 },
-	{ "page-cache read", BY_READ, 12, 40 * WMS, 9 * WMS, &why_read, 0, "", 0, 0 },
+	{ "journal commit", BY_JBD2, 1, 500 * WMS, 500 * WMS, &why_journal, 0, "", 0, 0, 0, "", NULL },
+	{ "page-cache read", BY_READ, 12, 40 * WMS, 9 * WMS, &why_read, 0, "", 0, 0, 0, "", NULL },
 };
 static const struct why_runq why_ld_runq[] = { { BY_TASK("cc1", 1241), 3, 8 * WMS } };
 static const struct why_wait why_make_waits[] = {
-	{ "child", BY_TASK("cc1", 1240), 1, 2300 * WMS, 2300 * WMS, NULL, 0, "", 0, 0 },
-	{ "child", BY_TASK("ld", 1250), 1, 890 * WMS, 890 * WMS, NULL, 0, "", 0, 0 },
-	{ "child", BY_TASK("cc1", 1241), 1, 700 * WMS, 700 * WMS, NULL, 0, "", 0, 0 },
-	{ "pipe", BY_TASK("sh", 1239), 4, 30 * WMS, 12 * WMS, NULL, 0, "", 0, 0 },
-	{ "sleep", { "timer", "", 0, 0 }, 1, 10 * WMS, 10 * WMS, NULL, 0, "", 0, 0 },
+	{ "child", BY_TASK("cc1", 1240), 1, 2300 * WMS, 2300 * WMS, NULL, 0, "", 0, 0, 0, "", NULL },
+	{ "child", BY_TASK("ld", 1250), 1, 890 * WMS, 890 * WMS, NULL, 0, "", 0, 0, 0, "", NULL },
+	{ "child", BY_TASK("cc1", 1241), 1, 700 * WMS, 700 * WMS, NULL, 0, "", 0, 0, 0, "", NULL },
+	{ "pipe", BY_TASK("sh", 1239), 4, 30 * WMS, 12 * WMS, NULL, 0, "", 0, 0, 0, "", NULL },
+	{ "sleep", { "timer", "", 0, 0 }, 1, 10 * WMS, 10 * WMS, NULL, 0, "", 0, 0, 0, "", NULL },
 };
 static const struct why_runq why_make_runq[] = { { BY_KWORKER, 9, 18 * WMS } };
 static const struct why_wait why_evil_waits[] = {
-	{ "socket", { "network", "", 0, 0 }, 3, 30 * WMS, 20 * WMS, NULL, 0, "", 0, 0 },
-	{ "RCU", { "softirq", "RCU", 0, 0 }, 1, 18 * WMS, 18 * WMS, NULL, 0, "", 0, 0 },
-	{ "unknown", { "unknown", "", 0, 0 }, 2, 6 * WMS, 5 * WMS, NULL, 0, "", 0, 0 },
-	{ "futex", BY_NOBODY, 1, 4 * WMS, 4 * WMS, NULL, 0, "", 0, 0 },
-	{ "block I/O", { "irq", "24", 0, 0 }, 1, 2 * WMS, 2 * WMS, NULL, 0, "", 0, 0 },
+	{ "socket", { "network", "", 0, 0 }, 3, 30 * WMS, 20 * WMS, NULL, 0, "", 0, 0, 0, "", NULL },
+	{ "RCU", { "softirq", "RCU", 0, 0 }, 1, 18 * WMS, 18 * WMS, NULL, 0, "", 0, 0, 0, "", NULL },
+	{ "unknown", { "unknown", "", 0, 0 }, 2, 6 * WMS, 5 * WMS, NULL, 0, "", 0, 0, 0, "", NULL },
+	{ "futex", BY_NOBODY, 1, 4 * WMS, 4 * WMS, NULL, 0, "", 0, 0, 1, "", NULL },
+	{ "block I/O", { "irq", "24", 0, 0 }, 1, 2 * WMS, 2 * WMS, NULL, 0, "", 0, 0, 0, "", NULL },
 };
 #define N_OF(a) (sizeof(a) / sizeof((a)[0]))
 #define WAITS(a) .nwaits = N_OF(a), .waits = a

@@ -31,8 +31,22 @@ struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 4096);
 	__type(key, u32);
-	__type(value, struct why_task);
+	__type(value, u32);
 } tasks SEC(".maps");
+
+/* The entries themselves: that of a running task is found by its number, without a look at the hash table. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 4096);
+	__type(key, u32);
+	__type(value, struct why_task);
+} slots SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_STACK);
+	__uint(max_entries, 4096);
+	__uint(value_size, sizeof(u32));
+} slots_free SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -61,11 +75,15 @@ struct {
 struct why_cpu {
 	u64 since;                       /* when it began to run */
 	u32 tid;
-	u32 traced;                      /* it has an entry in `tasks` */
+	u32 traced;                      /* it has an entry, */
+	u32 slot;                        /* this one */
 	u64 done_t;                      /* block I/O that has completed: when; 0: none in this context */
 	u32 done_dev, done_level;
 	u32 done_write;
-	u32 from_tid, from_tgid, pad;    /* sender of the packet that is received, over loopback */
+	u32 from_tid, from_tgid;         /* sender of the packet that is received, over loopback */
+	u64 last;                        /* of the history: time of the latest event */
+	u64 clock;                       /* of its run queue when it was last compared, 0: never; and ktime - clock */
+	s64 clock_off;
 };
 
 struct {
@@ -74,14 +92,6 @@ struct {
 	__type(key, u32);
 	__type(value, struct why_cpu);
 } cpus SEC(".maps");
-
-/* Entries of `tasks` under construction, by what may interrupt what. */
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 3);
-	__type(key, u32);
-	__type(value, struct why_task);
-} fresh SEC(".maps");
 
 /* Packets on their way over loopback, by address. */
 enum { PACKETS = 1024 };
@@ -132,9 +142,63 @@ static __always_inline struct why_cpu *cpu_get(void)
 	return bpf_map_lookup_elem(&cpus, &zero);
 }
 
+static __always_inline struct why_task *slot_get(u32 slot)
+{
+	return bpf_map_lookup_elem(&slots, &slot);
+}
+
 static __always_inline struct why_task *task_find(u32 tid)
 {
-	return marked(&thread_marks, tid) ? bpf_map_lookup_elem(&tasks, &tid) : NULL;
+	u32 *slot = marked(&thread_marks, tid) ? bpf_map_lookup_elem(&tasks, &tid) : NULL;
+
+	return slot ? slot_get(*slot) : NULL;
+}
+
+static __always_inline void task_drop(u32 tid)
+{
+	u32 *at = bpf_map_lookup_elem(&tasks, &tid), slot = at ? *at : 0;
+	struct why_task *k = at ? slot_get(slot) : NULL;
+
+	if (!k || bpf_map_delete_elem(&tasks, &tid))
+		return;
+	k->s.tid = 0;
+	bpf_map_push_elem(&slots_free, &slot, 0);
+}
+
+/* An entry for it: the one that it has, unless it must have none (fresh), or a free one. NULL: there is none. */
+static __always_inline struct why_task *slot_take(u32 tid, bool fresh)
+{
+	u32 *had = bpf_map_lookup_elem(&tasks, &tid), slot = 0;
+	struct why_task *k;
+
+	if (had && fresh)
+		return NULL;
+	if (had)
+		slot = *had;
+	else if (bpf_map_pop_elem(&slots_free, &slot))
+		return NULL;
+	k = slot_get(slot);
+	if (k) {
+		__builtin_memset(k, 0, sizeof(*k));
+		k->slot = slot;
+	}
+	return k;
+}
+
+/* Whoever runs on the CPU has this entry; NULL: none. */
+static __always_inline void cpu_traces(struct why_cpu *c, const struct why_task *k)
+{
+	c->traced = k != NULL;
+	if (k)
+		c->slot = k->slot;
+}
+
+/* The entry of whoever runs on the CPU, if that is `tid`. */
+static __always_inline struct why_task *cpu_task(const struct why_cpu *c, u32 tid)
+{
+	struct why_task *k = c->traced && c->tid == tid ? slot_get(c->slot) : NULL;
+
+	return k && k->s.tid == tid ? k : NULL;
 }
 
 /* ---- history ---- */
@@ -166,6 +230,35 @@ static __always_inline void history_end(struct history_at *at)
 {
 	barrier();
 	at->h->seq = at->number;
+}
+
+/* The time of a switch for the history alone. To read the clock costs more than all the rest (35 ns on a machine of 2026),
+ * and the run queue has just done so. Its clock may stray from ours, say by 500 ppm, and is compared once in a millisecond.
+ * It is never ahead; but it is left as it was where the one who asked for the switch had just read it. Then the difference
+ * is too large, and must not be believed at once. */
+enum { CLOCK_NS = 1000000, CLOCK_PPM_SHIFT = 10, CLOCK_STRAYS = 100000000 };
+
+static __always_inline void clock_compare(struct why_cpu *c, u64 clock)
+{
+	s64 more = (s64)(bpf_ktime_get_ns() - clock) - c->clock_off, most = (clock - c->clock) >> CLOCK_PPM_SHIFT;
+
+	if (c->clock && more > most && more < CLOCK_STRAYS)
+		more = most;
+	c->clock_off += more;
+	c->clock = clock;
+}
+
+static __always_inline u64 history_time(struct why_cpu *c, struct task_struct *prev)
+{
+	u64 clock = task_rq_clock(prev), now;
+
+	if (clock && clock - c->clock >= CLOCK_NS)
+		clock_compare(c, clock);
+	now = clock ? clock + c->clock_off : bpf_ktime_get_ns();
+	if (now < c->last)
+		now = c->last;
+	c->last = now;
+	return now;
 }
 
 /* What runs: 0 a task, 1 a softirq, 2 an interrupt. */
@@ -233,9 +326,15 @@ static __always_inline u64 clock_cut(struct why_task *k, u64 now)
 
 /* ---- tasks ---- */
 
-static __always_inline void stay_send(struct why_task *k)
+/* As much of it as says something. */
+static __noinline void stay_send(struct why_task *k)
 {
-	if (!ring_send(&k->s, sizeof(k->s)))
+	bool sent = k->s.lock ? ring_send(&k->s, sizeof(k->s)) :
+		    k->s.by_comm[0] ? ring_send(&k->s, WHY_STAY_NAMED) : ring_send(&k->s, WHY_STAY_SHORT);
+
+	if (sent)
+		k->told = 1;
+	else
 		lose(WHY_LOST_RING);
 }
 
@@ -254,27 +353,29 @@ static __always_inline void stay_begin(struct why_task *k, u64 now)
 	k->s.context = k->s.vec = k->s.write = 0;
 	k->s.dev = 0;
 	k->s.by_tid = k->s.by_tgid = 0;
+	*(u64 *)k->s.by_comm = 0;
 	k->s.woken = k->s.run = 0;
 	k->early.context = WHY_BY_NONE;
 	k->state = WHY_RUNS;
 	clock_begin(k, now);
 }
 
-/* A new entry: from `since` on, but not from before the window, nothing is missing. It runs, unless the caller says that
- * it does something else. */
-static __always_inline struct why_task *task_new(u32 tid, u32 tgid, bool kthread, u64 since, u32 flags)
+/* A new entry: from `since` on, but not from before the window, nothing is missing. It runs, unless `state` says that it
+ * does something else: then the entry is of another task than the running one, and who has one already keeps that. */
+static __always_inline struct why_task *task_new_state(u32 tid, u32 tgid, bool kthread, u64 since, u32 flags, u32 state)
 {
 	struct cpu_irq *q = cpu_irq_get();
-	struct why_task *k;
-	u32 level;
+	bool fresh = state != WHY_RUNS;
+	struct why_task *k = q ? slot_take(tid, fresh) : NULL;
+	u32 slot;
 
-	if (!q)
-		return NULL;
-	level = context_level(q);
-	k = bpf_map_lookup_elem(&fresh, &level);
-	if (!k)
-		return NULL;
-	__builtin_memset(k, 0, sizeof(*k));
+	if (!k) {
+		k = fresh ? task_find(tid) : NULL;
+		if (!k)
+			lose(WHY_LOST_TASK);
+		return k;
+	}
+	slot = k->slot;
 	k->irq0 = q->irq_ns; /* of those before, nothing is known */
 	k->softirq0 = q->softirq_ns;
 	k->s.type = WHY_STAY;
@@ -286,15 +387,27 @@ static __always_inline struct why_task *task_new(u32 tid, u32 tgid, bool kthread
 		since = start;
 	}
 	k->s.on = k->s.off = since;
-	k->state = WHY_RUNS;
+	k->state = state;
+	if (state != WHY_RUNS)
+		k->s.how = state == WHY_BLOCKED ? WHY_OFF_BLOCKED : WHY_OFF_PREEMPTED;
+	if (state == WHY_RUNNABLE)
+		k->s.woken = since;
 	k->last = since;
 	k->nr = kthread ? WHY_NR_KERNEL : WHY_NR_UNKNOWN;
 	mark_set(&thread_marks, tid);
-	if (bpf_map_update_elem(&tasks, &tid, k, BPF_ANY)) {
+	if (!bpf_map_update_elem(&tasks, &tid, &slot, fresh ? BPF_NOEXIST : BPF_ANY))
+		return k;
+	k->s.tid = 0;
+	bpf_map_push_elem(&slots_free, &slot, 0);
+	k = fresh ? task_find(tid) : NULL; /* somebody was faster */
+	if (!k)
 		lose(WHY_LOST_TASK);
-		return NULL;
-	}
-	return task_find(tid);
+	return k;
+}
+
+static __always_inline struct why_task *task_new(u32 tid, u32 tgid, bool kthread, u64 since, u32 flags)
+{
+	return task_new_state(tid, tgid, kthread, since, flags, WHY_RUNS);
 }
 
 /* Whether a task without an entry is one of those asked for. */
@@ -305,17 +418,32 @@ static __always_inline bool task_wanted(struct task_struct *t)
 	return filter_other(t);
 }
 
-/* One that is seen for the first time was there before the window. Not so where names or groups decide, which it may just
- * have got, or where it may have been lost. */
-static __always_inline u64 first_since(u64 now)
+/* Who ran on each CPU when the window had just begun, of those asked for by name or group. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, u32);
+} there SEC(".maps");
+
+static __always_inline bool was_there(u32 tid)
 {
-	return filter.by_comm || filter.by_cgroup || lost[WHY_LOST_TASK] ? now : start;
+	u32 cpu = bpf_get_smp_processor_id(), *t = bpf_map_lookup_elem(&there, &cpu);
+
+	return t && *t == tid;
+}
+
+/* One that is seen for the first time was there before the window. Not so where names or groups decide, which it may just
+ * have got (those who had them were looked for at the beginning), or where it may have been lost. */
+static __always_inline u64 first_since(u32 tid, u64 now)
+{
+	return (filter.by_comm || filter.by_cgroup || lost[WHY_LOST_TASK]) && !was_there(tid) ? now : start;
 }
 
 /* Since when whoever runs on the CPU has done so, for all that is known. */
 static __always_inline u64 running_since(const struct why_cpu *c, u64 now)
 {
-	return c->since < start ? first_since(now) : c->since;
+	return c->since < start ? first_since(c->tid, now) : c->since;
 }
 
 static __always_inline struct why_task *task_of(struct task_struct *t, u64 since)
@@ -323,18 +451,12 @@ static __always_inline struct why_task *task_of(struct task_struct *t, u64 since
 	return task_new(t->pid, t->tgid, t->flags & PF_KTHREAD, since, 0);
 }
 
-static __always_inline struct why_task *task_away(struct task_struct *t, u32 state, u64 now)
+static __always_inline struct why_task *task_away(struct task_struct *t, u32 state, u64 since)
 {
-	u64 since = first_since(now);
-	struct why_task *k = task_of(t, since);
+	struct why_task *k = task_new_state(t->pid, t->tgid, t->flags & PF_KTHREAD, since, 0, state);
 
-	if (k) {
-		k->state = state;
-		k->s.how = state == WHY_BLOCKED ? WHY_OFF_BLOCKED : WHY_OFF_PREEMPTED;
-		k->s.woken = state == WHY_BLOCKED ? 0 : since;
-		if (state == WHY_RUNNABLE && k->nr == WHY_NR_UNKNOWN) /* most are preempted there */
-			k->nr = WHY_NR_USER;
-	}
+	if (k && k->state == WHY_RUNNABLE && k->nr == WHY_NR_UNKNOWN) /* most are preempted there */
+		k->nr = WHY_NR_USER;
 	return k;
 }
 

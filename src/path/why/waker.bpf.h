@@ -6,13 +6,12 @@
 enum { VEC_TIMER = 1, VEC_NET_TX = 2, VEC_NET_RX = 3, VEC_HRTIMER = 8 }; /* include/linux/interrupt.h */
 enum { DONE_NS = 100000 }; /* in task context nothing else says that the completion is over */
 
+/* w: all 0. */
 static __always_inline void waker_find(struct why_waker *w, const struct why_cpu *c, u64 now)
 {
 	struct cpu_irq *q = cpu_irq_get();
-	u64 id = bpf_get_current_pid_tgid();
 	u32 level = q ? context_level(q) : 0;
 
-	__builtin_memset(w, 0, sizeof(*w));
 	if (c->done_t && c->done_level == level && (level || now - c->done_t < DONE_NS)) {
 		w->context = WHY_BY_DEVICE;
 		w->dev = c->done_dev;
@@ -30,6 +29,8 @@ static __always_inline void waker_find(struct why_waker *w, const struct why_cpu
 			w->tgid = c->from_tgid;
 		}
 	} else {
+		u64 id = bpf_get_current_pid_tgid();
+
 		w->context = WHY_BY_TASK;
 		w->tid = id;
 		w->tgid = id >> 32;
@@ -42,10 +43,20 @@ static __always_inline bool waker_runs(const struct why_waker *w)
 	return w->context == WHY_BY_TASK && w->tid == (u32)bpf_get_current_pid_tgid();
 }
 
-static __always_inline void waker_name(struct why_waker *w)
+/* comm: as long as a task's; "" when its own records have told its name, which is still the same. */
+static __always_inline void waker_name(const struct why_waker *w, const struct why_cpu *c, char *comm)
 {
-	if (waker_runs(w))
-		bpf_get_current_comm(w->comm, sizeof(w->comm));
+	u64 *name = (u64 *)comm, *told;
+	struct why_task *own;
+
+	name[0] = name[1] = 0;
+	if (!waker_runs(w))
+		return;
+	bpf_get_current_comm(comm, 16);
+	own = cpu_task(c, w->tid);
+	told = own ? (u64 *)own->s.comm : NULL;
+	if (told && own->told && told[0] == name[0] && told[1] == name[1])
+		name[0] = name[1] = 0;
 }
 
 /* The wait of the stay is over. */
@@ -58,7 +69,6 @@ static __always_inline void stay_woken(struct why_task *k, const struct why_wake
 	k->s.write = w->write;
 	k->s.by_tid = w->tid;
 	k->s.by_tgid = w->tgid;
-	__builtin_memcpy(k->s.by_comm, w->comm, sizeof(k->s.by_comm));
 	k->state = WHY_RUNNABLE;
 }
 
@@ -68,7 +78,7 @@ static __always_inline struct why_task *running_new(struct why_cpu *c, struct ta
 	u64 id = bpf_get_current_pid_tgid();
 	struct why_task *k = task_new(id, id >> 32, BPF_CORE_READ(t, flags) & PF_KTHREAD, since, flags);
 
-	c->traced = k != NULL;
+	cpu_traces(c, k);
 	return k;
 }
 

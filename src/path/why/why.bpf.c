@@ -45,23 +45,30 @@ static __always_inline s32 stay_nr(const struct why_task *k)
 	return 2 * k->entered_cpu >= k->s.off - k->s.on ? k->nr : WHY_NR_USER;
 }
 
+/* The last of a thread: it is dead, or goes on under another number. */
+static __always_inline void stay_end(struct why_task *k, struct task_struct *t, u64 now)
+{
+	k->s.off = clock_cut(k, now);
+	k->s.woken = k->s.run = 0;
+	k->s.how = WHY_OFF_DEAD;
+	k->s.nr = stay_nr(k);
+	k->s.flags |= WHY_F_END;
+	bpf_probe_read_kernel(k->s.comm, sizeof(k->s.comm), &t->comm);
+	stay_send(k);
+}
+
 static __always_inline void task_off(struct why_task *k, struct task_struct *prev, struct task_struct *next, u32 how,
 				     u64 now)
 {
+	if (how == WHY_OFF_DEAD) {
+		stay_end(k, prev, now);
+		task_drop(prev->pid);
+		return;
+	}
 	now = clock_cut(k, now);
 	k->s.off = now;
 	k->s.how = how;
 	k->s.nr = stay_nr(k);
-	k->s.cpu = bpf_get_smp_processor_id();
-	if (how == WHY_OFF_DEAD) {
-		u32 tid = prev->pid;
-
-		k->s.flags |= WHY_F_END;
-		stay_name(k, prev);
-		stay_send(k);
-		bpf_map_delete_elem(&tasks, &tid);
-		return;
-	}
 	if (how == WHY_OFF_BLOCKED) {
 		k->state = WHY_BLOCKED;
 		return;
@@ -99,12 +106,11 @@ static __noinline int task_rename(struct why_cpu *c, u32 was, u32 tid, u64 now)
 	until = k->until;
 	call_t = k->call_t;
 	nr = k->nr;
-	k->s.flags |= WHY_F_END;
-	stay_cut(k, now);
+	stay_end(k, (struct task_struct *)bpf_get_current_task(), now);
 	to = task_new(tid, k->s.tgid, false, now, flags);
-	bpf_map_delete_elem(&tasks, &was);
+	task_drop(was);
 	c->tid = tid;
-	c->traced = to != NULL;
+	cpu_traces(c, to);
 	if (!to)
 		return 0;
 	to->until = until;
@@ -125,14 +131,13 @@ static __always_inline void rename_first(struct why_cpu *c, u32 tgid, u64 now)
 static __always_inline void switch_from(u64 *ctx, struct why_cpu *c, u32 how, u64 now)
 {
 	struct task_struct *prev = (void *)ctx[1], *next = (void *)ctx[2];
-	struct why_task *k = NULL;
+	struct why_task *k;
 	bool known;
 
 	if (c->traced && c->tid != (u32)prev->pid && prev->pid == prev->tgid) /* it is about to execute a program */
 		rename_first(c, prev->tgid, now);
 	known = c->tid == (u32)prev->pid;
-	if (!known || c->traced)
-		k = task_find(prev->pid);
+	k = known ? cpu_task(c, prev->pid) : task_find(prev->pid);
 	if (k && (!known || k->state != WHY_RUNS)) { /* how long it had run is not known */
 		task_gap(prev->pid, now);
 		k->state = WHY_RUNS;
@@ -159,10 +164,12 @@ static __always_inline void task_on(struct why_task *k, struct task_struct *next
 	}
 	if (now < k->s.off)
 		now = k->s.off;
-	if (k->state == WHY_BLOCKED && k->early.context) /* the wake-up came first, and had to wait for the switch */
+	if (k->state == WHY_BLOCKED && k->early.context) { /* the wake-up came first, and had to wait for the switch */
 		stay_woken(k, &k->early, k->s.off);
-	else if (k->state == WHY_BLOCKED || k->s.woken > now) /* nobody was seen to wake it */
+		__builtin_memcpy(k->s.by_comm, k->early_comm, sizeof(k->s.by_comm));
+	} else if (k->state == WHY_BLOCKED || k->s.woken > now) { /* nobody was seen to wake it */
 		k->s.woken = now;
+	}
 	k->s.run = now;
 	k->s.cpu_run = bpf_get_smp_processor_id();
 	if (k->s.how == WHY_OFF_BLOCKED)
@@ -171,7 +178,7 @@ static __always_inline void task_on(struct why_task *k, struct task_struct *next
 	if (k->s.flags & WHY_F_HELPER && now > k->until) {
 		k->s.flags |= WHY_F_END;
 		stay_send(k);
-		bpf_map_delete_elem(&tasks, &tid);
+		task_drop(tid);
 		return;
 	}
 	stay_send(k);
@@ -183,36 +190,63 @@ static __always_inline void switch_to(struct why_cpu *c, struct task_struct *nex
 	struct why_task *k = task_find(next->pid);
 
 	if (!k && task_wanted(next))
-		k = task_away(next, WHY_RUNNABLE, now);
+		k = task_away(next, WHY_RUNNABLE, first_since(next->pid, now));
 	if (k)
 		task_on(k, next, now);
-	c->traced = k != NULL; /* one that is no longer traced is not found */
+	cpu_traces(c, k); /* one that is no longer traced is not found */
+}
+
+/* A CPU goes to a task. */
+static __always_inline void cpu_given(struct why_cpu *c, struct task_struct *next, u64 since)
+{
+	c->tid = next->pid;
+	c->since = since;
+	c->done_t = 0;
+	c->from_tid = 0;
+}
+
+/* One of the two has an entry, or should have one. */
+static __always_inline bool switch_concerns(const struct why_cpu *c, struct task_struct *prev, struct task_struct *next)
+{
+	if (c->traced || c->tid != (u32)prev->pid || c->since < start)
+		return true;
+	return marked(&thread_marks, next->pid) || task_wanted(next);
 }
 
 SEC("tp_btf/sched_switch")
 int why_switch(u64 *ctx)
 {
 	struct task_struct *prev = (void *)ctx[1], *next = (void *)ctx[2];
-	u64 now = bpf_ktime_get_ns();
 	struct why_cpu *c = cpu_get();
+	u64 now;
 	u32 how;
 
 	if (!c)
 		return 0;
-	if (ready) {
-		how = off_how(ctx, prev);
-		history_switch(prev, next, how, now);
-		if (prev->pid)
-			switch_from(ctx, c, how, now);
+	if (!ready) {
+		cpu_given(c, next, 0); /* before the window, though perhaps only just */
+		if (c->traced)
+			clock_rest();
+		c->traced = 0;
+		return 0;
 	}
+	how = off_how(ctx, prev);
+	if (!switch_concerns(c, prev, next)) {
+		now = history_time(c, prev);
+		history_switch(prev, next, how, now);
+		cpu_given(c, next, now);
+		return 0;
+	}
+	now = bpf_ktime_get_ns();
+	history_switch(prev, next, how, now);
+	c->last = now;
+	if (prev->pid)
+		switch_from(ctx, c, how, now);
 	if (c->traced)
 		clock_rest();
-	c->tid = next->pid;
-	c->since = ready ? now : 0; /* before the window, though perhaps only just */
-	c->done_t = 0;
-	c->from_tid = 0;
+	cpu_given(c, next, now);
 	c->traced = 0;
-	if (ready && next->pid)
+	if (next->pid)
 		switch_to(c, next, now);
 	return 0;
 }
@@ -252,17 +286,12 @@ static __always_inline void kernel_exit(struct why_task *k, u64 now)
 	k->early.context = WHY_BY_NONE;
 }
 
-static __always_inline struct why_task *current_find(struct why_cpu *c, u32 tid)
-{
-	return c->traced && c->tid == tid ? task_find(tid) : NULL;
-}
-
 /* The running task's entry; NULL: none, or the window is over. */
 static __always_inline struct why_task *current_traced(void)
 {
 	struct why_cpu *c = cpu_get();
 
-	return ready && c ? current_find(c, bpf_get_current_pid_tgid()) : NULL;
+	return ready && c ? cpu_task(c, bpf_get_current_pid_tgid()) : NULL;
 }
 
 /* ---- a call that is asked for ---- */
@@ -293,7 +322,7 @@ static __noinline int call_begin(u64 now, s32 nr)
 	}
 	k->nr = nr;
 	k->entered = k->call_t = now;
-	c->traced = 1;
+	cpu_traces(c, k);
 	return 0;
 }
 
@@ -301,7 +330,7 @@ static __noinline int call_end(u64 now, s64 ret)
 {
 	u64 id = bpf_get_current_pid_tgid();
 	struct why_cpu *c = cpu_get();
-	struct why_task *k = c ? current_find(c, id) : NULL;
+	struct why_task *k = c ? cpu_task(c, id) : NULL;
 	struct why_call r = { .type = WHY_CALL };
 	struct cpu_irq *q = cpu_irq_get();
 	u32 tid = id;
@@ -330,7 +359,7 @@ static __noinline int call_end(u64 now, s64 ret)
 	if (helper) {
 		k->s.flags |= WHY_F_HELPER;
 	} else {
-		bpf_map_delete_elem(&tasks, &tid);
+		task_drop(tid);
 		c->traced = 0;
 		clock_rest();
 	}
@@ -355,16 +384,21 @@ static __noinline int task_adopt(s32 nr)
 	c->since = start; /* once is enough */
 	if (want_calls || !filter_task(t))
 		return 0;
-	k = running_new(c, t, first_since(bpf_ktime_get_ns()), 0);
+	k = running_new(c, t, first_since(c->tid, bpf_ktime_get_ns()), 0);
 	if (k)
 		k->nr = nr;
 	return 0;
 }
 
+/* Nearly every call is one of a task that is not traced. */
+static __always_inline bool call_concerns(const struct why_cpu *c)
+{
+	return c->traced || c->since < start;
+}
+
 SEC("raw_tp/sys_enter")
 int why_enter(u64 *ctx)
 {
-	u32 tid = bpf_get_current_pid_tgid();
 	struct why_cpu *c = cpu_get();
 	struct why_task *k;
 	s32 nr = ctx[1];
@@ -372,9 +406,11 @@ int why_enter(u64 *ctx)
 	if (!ready || !c)
 		return 0;
 	c->done_t = 0; /* what it completed before has nothing to do with this call */
+	if (!call_concerns(c) && !(want_calls && nr == want_call))
+		return 0;
 	if (c->since < start)
 		task_adopt(WHY_NR_USER);
-	k = current_find(c, tid);
+	k = cpu_task(c, bpf_get_current_pid_tgid());
 	if (!k && !(want_calls && nr == want_call))
 		return 0;
 	if (nr < 0 || nr >= WHY_SUM_FAULT || task_in_compat_syscall((struct task_struct *)bpf_get_current_task()))
@@ -394,20 +430,21 @@ int why_enter(u64 *ctx)
 SEC("raw_tp/sys_exit")
 int why_exit(u64 *ctx)
 {
-	u32 tid = bpf_get_current_pid_tgid();
 	struct why_cpu *c = cpu_get();
 	struct why_task *k;
+	u32 tid;
 
-	if (!ready || !c)
+	if (!ready || !c || !call_concerns(c))
 		return 0;
+	tid = bpf_get_current_pid_tgid();
 	if (c->since < start)
 		task_adopt(WHY_NR_UNKNOWN);
-	k = current_find(c, tid);
+	k = cpu_task(c, tid);
 	if (!k)
 		return 0;
 	if (want_calls && k->call_t && want_call >= 0 && k->nr == want_call)
 		call_end(bpf_ktime_get_ns(), ctx[1]);
-	k = current_find(c, tid);
+	k = cpu_task(c, tid);
 	if (k)
 		kernel_exit(k, bpf_ktime_get_ns());
 	return 0;
@@ -489,24 +526,26 @@ int why_waking(u64 *ctx)
 	struct task_struct *t = (void *)ctx[0];
 	u64 now = bpf_ktime_get_ns();
 	struct why_cpu *c = cpu_get();
+	struct why_waker w = {};
 	struct why_task *k;
-	struct why_waker w;
 
 	if (!ready || !c)
 		return 0;
 	waker_find(&w, c, now);
 	history_wake(&w, t->pid, 0, now);
+	c->last = now;
 	k = task_find(t->pid);
-	if (!k && !task_on_cpu(t) && task_wanted(t))
-		k = task_away(t, WHY_BLOCKED, now);
+	if (!k && task_wanted(t) && !task_on_cpu(t))
+		k = task_away(t, WHY_BLOCKED, first_since(t->pid, now));
 	if (!k || k->state == WHY_RUNNABLE)
 		return 0;
-	waker_name(&w);
 	if (k->state == WHY_RUNS) { /* it may be about to sleep: this is told before the lock is had under which it does */
 		k->early = w;
+		waker_name(&w, c, k->early_comm);
 		return 0;
 	}
 	stay_woken(k, &w, now);
+	waker_name(&w, c, k->s.by_comm);
 	if (waker_runs(&w))
 		helper_mark(c, now);
 	return 0;
@@ -553,6 +592,41 @@ int why_received(u64 *ctx)
 
 /* ---- locks ---- */
 
+static __always_inline bool other_is_self(struct task_struct *t, u32 tgid)
+{
+	return (filter.pidns_ino ? pidns_number(BPF_CORE_READ(t, signal, pids[PIDTYPE_TGID])) : tgid) == filter.self_tgid;
+}
+
+/* Any task, by an address that may be stale. */
+static __always_inline bool other_sleeps(struct task_struct *t)
+{
+	u64 state = bpf_core_field_exists(t->__state) ? BPF_CORE_READ(t, __state) : (u64)BPF_CORE_READ(t, state);
+	bool queued = BPF_CORE_READ(t, on_rq);
+
+	if (bpf_core_field_exists(t->se.sched_delayed) && BPF_CORE_READ(t, se.sched_delayed))
+		queued = false;
+	return state && !(state & TASK_WAKING) && !queued && !(bpf_core_field_exists(t->on_cpu) && BPF_CORE_READ(t, on_cpu));
+}
+
+/* Who holds a lock that is waited for, and sleeps: traced from now on, so that it is known where it did. */
+static __noinline int owner_follow(u64 owner)
+{
+	struct task_struct *t = (struct task_struct *)owner;
+	u32 tid = BPF_CORE_READ(t, pid), tgid = BPF_CORE_READ(t, tgid);
+	u64 now = bpf_ktime_get_ns();
+	struct why_task *k;
+
+	if (!tid || other_is_self(t, tgid) || !other_sleeps(t) || task_find(tid))
+		return 0;
+	k = task_new_state(tid, tgid, BPF_CORE_READ(t, flags) & PF_KTHREAD, now, WHY_F_HELPER, WHY_BLOCKED);
+	if (!k || !(k->s.flags & WHY_F_HELPER) || k->until)
+		return 0;
+	k->until = now + helper_ns;
+	if (!other_sleeps(t)) /* its waking was not seen, for it had no entry yet */
+		task_drop(tid);
+	return 0;
+}
+
 SEC("tp_btf/contention_begin")
 int why_contended(u64 *ctx)
 {
@@ -563,13 +637,14 @@ int why_contended(u64 *ctx)
 	if (!k || (flags & LCB_F_SPIN && !(flags & LCB_F_MUTEX)))
 		return 0;
 	k->s.lock = CTX_ARG(ctx, 0);
-	k->s.lock_flags = flags;
 	owner = lock_owner(k->s.lock, flags);
 	k->s.owner_tid = owner ? BPF_CORE_READ(owner, pid) : 0;
 	k->s.owner_tgid = owner ? BPF_CORE_READ(owner, tgid) : 0;
 	__builtin_memset(k->s.owner, 0, sizeof(k->s.owner));
-	if (owner)
+	if (owner) {
 		bpf_probe_read_kernel(k->s.owner, sizeof(k->s.owner), owner->comm);
+		owner_follow((u64)owner);
+	}
 	return 0;
 }
 
@@ -634,7 +709,26 @@ int why_end(u64 *ctx)
 
 /* ---- the end of the window ---- */
 
-/* For each task, run by user space when the others have stopped: where it sleeps, and those of whom nothing was seen. */
+static __always_inline u32 task_away_state(struct task_struct *t)
+{
+	return task_state(t) && task_dequeued(t) ? WHY_BLOCKED : WHY_RUNNABLE;
+}
+
+/* One that is asked for and was there when the window began. Where ids are asked for, that is clear of anybody. */
+static __always_inline void task_was_there(struct task_struct *t)
+{
+	u32 cpu = task_cpu(t), tid = t->pid;
+
+	if (!(filter.by_comm || filter.by_cgroup) || task_find(tid) || !task_wanted(t))
+		return;
+	if (task_on_cpu(t))
+		bpf_map_update_elem(&there, &cpu, &tid, BPF_ANY);
+	else
+		task_away(t, task_away_state(t), start);
+}
+
+/* For each task, run by user space: when the window has begun, who was there; when the others have stopped, where it sleeps,
+ * and those of whom nothing was seen. */
 SEC("iter/task")
 int why_open(struct bpf_iter__task *ctx)
 {
@@ -643,14 +737,18 @@ int why_open(struct bpf_iter__task *ctx)
 
 	if (!t)
 		return 0;
+	if (ready) {
+		task_was_there(t);
+		return 0;
+	}
 	k = task_find(t->pid);
 	if (!k && task_wanted(t)) {
-		u64 now = bpf_ktime_get_ns();
+		u64 since = first_since(t->pid, bpf_ktime_get_ns());
 
 		if (task_on_cpu(t))
-			k = task_of(t, first_since(now));
+			k = task_of(t, since);
 		else
-			k = task_away(t, task_state(t) ? WHY_BLOCKED : WHY_RUNNABLE, now);
+			k = task_away(t, task_away_state(t), since);
 		if (k && k->state == WHY_RUNS && k->nr == WHY_NR_UNKNOWN)
 			k->nr = WHY_NR_USER; /* one that makes no call and never sleeps */
 	}

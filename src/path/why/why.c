@@ -15,13 +15,13 @@ enum { CALL_SETTLES = 200000000, PRUNE_KEEPS = 1000000000 };
 static int on_record(void *self, const void *data, size_t size)
 {
 	struct why_state *st = self;
-	struct why_stay stay;
+	struct why_stay stay = { 0 };
 	struct why_call call;
 
 	st->records_seen++;
-	if (size == sizeof(stay)) {
-		memcpy(&stay, data, sizeof(stay));
-		if (!why_stay_check(&stay, size))
+	if (size == sizeof(stay) || size == WHY_STAY_NAMED || size == WHY_STAY_SHORT) {
+		memcpy(&stay, data, size);
+		if (!why_stay_check(&stay, sizeof(stay)))
 			return why_take(st, &stay);
 	} else if (size == sizeof(call)) {
 		memcpy(&call, data, sizeof(call));
@@ -47,6 +47,7 @@ static void why_close(void *self)
 	why_tab_free(&st->waits);
 	why_tab_free(&st->runq);
 	vec_free(&st->calls);
+	vec_free(&st->locks);
 	free(st);
 }
 

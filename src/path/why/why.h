@@ -51,23 +51,26 @@ enum {
 };
 
 /* on <= off <= woken <= run; sum(part) == off - on. Was the task preempted, woken == off: [woken, run) is the run queue.
- * on == off: it was not on the CPU when it was first seen. */
+ * on == off: it was not on the CPU when it was first seen. Most end before by_comm, two cache lines of the ring with its own
+ * header, or before lock. */
 struct why_stay {
-	__u32 type, flags;
+	__u8 type, flags;
+	__u16 cpu_run;             /* that it got */
 	__u32 tid, tgid;
+	__s32 nr;                  /* system call in which it was most of [on, off) and left, or WHY_NR_* */
 	char comm[16];
 	__u64 on, off, woken, run;
 	__u64 part[WHY_ON_N];
 	__u64 site;                /* of a wait */
-	__u64 lock;                /* of the kernel, that it waited for; 0: none or not told */
-	__u32 lock_flags, owner_tid, owner_tgid;
-	__s32 nr;                  /* system call in which it was most of [on, off) and left, or WHY_NR_* */
 	__u32 by_tid, by_tgid;     /* who woke it; or, of a preemption, who got the CPU */
 	__u32 dev;                 /* WHY_BY_DEVICE, kernel encoding; WHY_BY_IRQ: number */
 	__u8 how, context, vec, write;
-	__u32 cpu, cpu_run;        /* that it left, that it got */
-	char by_comm[16], owner[16];
+	char by_comm[16];          /* "": of none, or of a task whose records have told its name */
+	__u64 lock;                /* of the kernel, that it waited for; 0: none or not told */
+	__u32 owner_tid, owner_tgid;
+	char owner[16];
 };
+enum { WHY_STAY_SHORT = __builtin_offsetof(struct why_stay, by_comm), WHY_STAY_NAMED = __builtin_offsetof(struct why_stay, lock) };
 
 /* A call of --call or --func that took long enough. */
 struct why_call {
@@ -79,10 +82,10 @@ struct why_call {
 	__s64 ret;
 };
 
-/* Who wakes, and from what context. comm: of the current task, else "". */
-struct why_waker { __u32 context, vec, dev, write, tid, tgid; char comm[16]; };
+/* Who wakes, and from what context. */
+struct why_waker { __u32 context, vec, dev, write, tid, tgid; };
 
-/* A task under way, by thread id: what its next record will say. */
+/* A task under way: what its next record will say. */
 struct why_task {
 	struct why_stay s;
 	__u64 last;                /* end of the last part */
@@ -93,7 +96,10 @@ struct why_task {
 	__u32 state;               /* enum why_task_state */
 	__s32 nr;
 	__u32 depth;               /* of --func in itself */
+	__u32 slot;                /* where this is */
+	__u32 told;                /* a record had s.comm */
 	struct why_waker early;    /* who woke it while it was about to sleep; WHY_BY_NONE: nobody */
+	char early_comm[16] __attribute__((aligned(8)));
 };
 enum why_task_state { WHY_RUNS = 1, WHY_BLOCKED, WHY_RUNNABLE };
 
@@ -117,7 +123,7 @@ struct why_hist_end { __u32 seq, pad[15]; }; /* a CPU's latest; a cache line eac
 
 enum why_loss { WHY_LOST_RING, WHY_LOST_TASK, WHY_LOST_SWITCH, WHY_LOST_STACK, WHY_LOST_N };
 
-_Static_assert(sizeof(struct why_stay) == 184, "why_stay");
+_Static_assert(sizeof(struct why_stay) == 168 && WHY_STAY_SHORT == 120 && WHY_STAY_NAMED == 136, "why_stay");
 _Static_assert(sizeof(struct why_call) == 56, "why_call");
 _Static_assert(sizeof(struct why_hist) == 32, "why_hist");
 _Static_assert(sizeof(struct why_hist_end) == 64, "why_hist_end");

@@ -47,10 +47,23 @@ static void set_sizes(struct why_state *st)
 	st->skel->rodata->hist_mask = entries - 1;
 	bpf_map__set_max_entries(st->skel->maps.history, entries * ncpus);
 	bpf_map__set_max_entries(st->skel->maps.history_ends, ncpus);
+	bpf_map__set_max_entries(st->skel->maps.there, ncpus);
 	bpf_map__set_max_entries(st->skel->maps.ring, RING_BYTES);
 	st->skel->rodata->ring_wake = RING_BYTES / 8;
 	tasks = pow2_at_least(2 * threads_count());
-	bpf_map__set_max_entries(st->skel->maps.tasks, tasks < TASKS_LEAST ? TASKS_LEAST : tasks > TASKS_MOST ? TASKS_MOST : tasks);
+	tasks = tasks < TASKS_LEAST ? TASKS_LEAST : tasks > TASKS_MOST ? TASKS_MOST : tasks;
+	bpf_map__set_max_entries(st->skel->maps.tasks, tasks);
+	bpf_map__set_max_entries(st->skel->maps.slots, tasks);
+	bpf_map__set_max_entries(st->skel->maps.slots_free, tasks);
+}
+
+static int slots_fill(struct why_state *st)
+{
+	int fd = why_map_fd(st, "slots_free"), err = 0;
+
+	for (uint32_t slot = bpf_map__max_entries(st->skel->maps.slots_free); slot-- && !err;)
+		err = bpf_map_update_elem(fd, NULL, &slot, BPF_ANY);
+	return err;
 }
 
 /* The history is read where the kernel writes it. */
@@ -132,21 +145,26 @@ static int attach_function(struct why_state *st)
 	return 0;
 }
 
+/* An iterator: each walk over the tasks has a file of its own, made beforehand, for then there may be no more. */
 static int open_attach(struct why_state *st)
 {
 	struct bpf_link *l = bpf_program__attach_iter(st->skel->progs.why_open, NULL);
 
 	if (!l || vec_push(&st->links, l))
 		return -errno;
-	st->open_fd = bpf_iter_create(bpf_link__fd(l));
-	return st->open_fd < 0 ? -errno : 0;
+	for (int i = 0; i < WHY_OPENS; i++) {
+		st->open_fd[i] = bpf_iter_create(bpf_link__fd(l));
+		if (st->open_fd[i] < 0)
+			return -errno;
+	}
+	return 0;
 }
 
-void why_open_read(struct why_state *st)
+void why_open_read(struct why_state *st, int i)
 {
 	char none[64];
 
-	while (st->open_fd > 0 && read(st->open_fd, none, sizeof(none)) > 0)
+	while (st->open_fd[i] > 0 && read(st->open_fd[i], none, sizeof(none)) > 0)
 		;
 }
 
@@ -197,6 +215,8 @@ int why_load(struct why_state *st, struct probe *probe)
 	if (!err)
 		err = processes_mark(st);
 	if (!err)
+		err = slots_fill(st);
+	if (!err)
 		err = history_open(st);
 	if (!err)
 		err = hooks_attach(hooks, HOOKS, st->skel->obj, use, &st->links, &st->unseen);
@@ -212,8 +232,9 @@ int why_load(struct why_state *st, struct probe *probe)
 void why_unload(struct why_state *st)
 {
 	links_destroy(&st->links);
-	if (st->open_fd > 0)
-		close(st->open_fd);
+	for (int i = 0; i < WHY_OPENS; i++)
+		if (st->open_fd[i] > 0)
+			close(st->open_fd[i]);
 	if (st->history_map && st->history_map != MAP_FAILED)
 		munmap(st->history_map, st->history_bytes);
 	if (st->ends_map && st->ends_map != MAP_FAILED)
@@ -227,6 +248,8 @@ void why_start_at(struct why_state *st, uint64_t t)
 {
 	st->skel->bss->start = t;
 	__atomic_store_n(&st->skel->bss->ready, 1, __ATOMIC_RELEASE);
+	if (st->skel->rodata->filter.by_comm || st->skel->rodata->filter.by_cgroup)
+		why_open_read(st, WHY_OPEN_BEGIN);
 }
 
 void why_stop(struct why_state *st)

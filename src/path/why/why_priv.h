@@ -20,6 +20,10 @@
 struct why_bpf;
 struct why_result;
 
+enum { WHY_OPEN_BEGIN, WHY_OPEN_END, WHY_OPENS };
+
+struct why_lock { uint64_t addr; const char *name; };
+
 struct why_state {
 	struct why_opts opts;
 	struct why_bpf *skel;
@@ -30,7 +34,7 @@ struct why_state {
 	struct why_history history;
 	void *history_map, *ends_map;     /* memory shared with the kernel */
 	size_t history_bytes, ends_bytes;
-	int open_fd;                      /* of why_open_read() */
+	int open_fd[WHY_OPENS];           /* of why_open_read() */
 	struct stacks *stacks;
 	struct blockdevs *devs;
 	const struct feed *feed;          /* during a poll */
@@ -42,6 +46,7 @@ struct why_state {
 	uint64_t malformed, forgotten;    /* forgotten: stays that found no room */
 	uint64_t threads_lost;            /* records of threads that found none */
 	uint64_t records_seen;
+	VEC(struct why_lock) locks;       /* of waits, by address: those that the kernel has names for */
 	bool pidns;                       /* the kernel's numbers are not those of /proc here */
 };
 
@@ -52,7 +57,8 @@ int why_load(struct why_state *st, struct probe *probe);
 void why_unload(struct why_state *st);
 void why_start_at(struct why_state *st, uint64_t t); /* the window begins */
 void why_stop(struct why_state *st);
-void why_open_read(struct why_state *st); /* has the kernel complete what `tasks` says of those under way */
+/* Has the kernel look at each task: who was there at the beginning; at the end, to complete what `tasks` says. */
+void why_open_read(struct why_state *st, int which);
 void why_lost_read(const struct why_state *st, uint64_t lost[WHY_LOST_N]);
 void why_calls_read(const struct why_state *st, uint64_t *calls, uint64_t *slow);
 struct bpf_object *why_object(const struct why_state *st);
@@ -66,6 +72,9 @@ void why_node_name(void *ctx, const struct why_seg *seg, struct crit_node *node)
 enum why_part why_runq_part(uint8_t how); /* of enum why_how: what its time on the run queue is */
 /* Of a wait: what its stack says, else what ended it. */
 const char *why_reason(struct why_state *st, uint64_t site, uint8_t context, const struct stack **stack);
+/* Finds the names of all locks that were waited for; and one of these, "" when it has none. */
+int why_locks_name(struct why_state *st);
+const char *why_lock_name(const struct why_state *st, uint64_t addr);
 const char *why_nr_name(struct why_state *st, int32_t nr); /* of a system call or WHY_NR_FAULT; "" */
 void why_ender_name(struct why_state *st, uint8_t context, uint8_t vec, uint8_t write, uint32_t by_tid, uint32_t dev,
 		    struct ender *by);

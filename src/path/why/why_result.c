@@ -134,7 +134,7 @@ int why_top_deliver(struct why_state *st)
 
 int why_call_deliver(struct why_state *st, const struct why_call *c)
 {
-	const struct why_view view = { why_store_segs, why_node_name, st->store, st };
+	const struct why_view view = { why_store_segs, why_store_slice, why_node_name, st->store, st };
 	struct slow_call call = {
 		.name = st->opts.call, .pid = c->tgid, .tid = c->tid, .comm = why_store_string(st->store, c->comm),
 		.t = c->t, .ns = c->end - c->t, .ret = c->ret,
@@ -212,9 +212,11 @@ static size_t waits_merge(struct why_wait *v, size_t n)
 		}
 		v[i].count += w->count;
 		v[i].ns += w->ns;
+		v[i].before += w->before;
 		if (v[i].max < w->max) {
 			w->count = v[i].count;
 			w->ns = v[i].ns;
+			w->before = v[i].before;
 		} else {
 			*w = v[i];
 		}
@@ -229,6 +231,7 @@ static int waits_add(struct why_state *st, struct why_tab *tab, bool interval)
 {
 	struct why_result *r = st->result;
 	size_t first = r->waits.n;
+	const char *reason;
 	struct why_tally a;
 
 	for (size_t i = 0; i < tab->all.n; i++) {
@@ -237,8 +240,11 @@ static int waits_add(struct why_state *st, struct why_tab *tab, bool interval)
 		if (!why_tally_get(&tab->all.v[i], interval, &a))
 			continue;
 		w = (struct why_wait){ .count = a.count, .ns = a.ns, .max = a.max, .lock = a.lock, .owner = a.owner,
-				       .owner_pid = a.owner_tgid, .owner_tid = a.owner_tid };
+				       .owner_pid = a.owner_tgid, .owner_tid = a.owner_tid, .before = a.before,
+				       .lock_name = why_lock_name(st, a.lock) };
 		w.reason = why_reason(st, a.key.site, a.key.context, &w.stack);
+		if (a.owner_site)
+			w.owner_stack = stacks_get(st->stacks, a.owner_site, &reason);
 		why_ender_name(st, a.key.context, a.key.vec, a.key.write, a.by_tid, a.key.dev, &w.by);
 		if (a.key.context == WHY_BY_TASK)
 			w.by.name = a.key.comm; /* as it was called then */
@@ -448,28 +454,39 @@ static void path_set(struct crit *c, const struct thread *t, const crit_nodes_t 
 			c->ns += nodes->v[i].ns;
 }
 
+/* All nodes go into the tree; the chain takes what can be shown. */
+struct run_path { struct why_tree *tree; crit_nodes_t *chain; size_t n; };
+
+static int run_node(void *to, const struct crit_node *node)
+{
+	struct run_path *p = to;
+
+	if (++p->n <= CHAIN_MOST && vec_push(p->chain, *node))
+		return -ENOMEM;
+	return why_tree_put(p->tree, node);
+}
+
 static int path_of_run(struct why_state *st)
 {
-	const struct why_view view = { why_store_segs, why_node_name, st->store, st };
+	const struct why_view view = { why_store_segs, why_store_slice, why_node_name, st->store, st };
 	const struct thread *t = path_thread(st);
 	struct why_result *r = st->result;
-	struct why_tree *tree;
+	struct run_path p = { .chain = &r->chain };
 	uint64_t cut = 0;
 	int err;
 
 	if (!t)
 		return 0;
-	tree = why_tree_new();
-	if (!tree)
+	p.tree = why_tree_new();
+	if (!p.tree)
 		return -ENOMEM;
-	err = why_walk(&view, t->tid, t->first, t->last, WALK_NODES, &r->chain, &cut);
+	err = why_walk_each(&view, t->tid, t->first, t->last, WALK_NODES, run_node, &p, &cut);
+	why_tree_end(p.tree);
 	if (!err)
-		err = why_tree_add(tree, r->chain.v, r->chain.n);
-	if (!err)
-		err = why_tree_nodes(tree, &r->path);
-	why_tree_free(tree);
+		err = why_tree_nodes(p.tree, &r->path);
+	why_tree_free(p.tree);
 	path_set(&r->why.path, t, &r->path, cut);
-	if (r->chain.n <= CHAIN_MOST)
+	if (p.n <= CHAIN_MOST)
 		path_set(&r->why.chain, t, &r->chain, cut);
 	return err;
 }
@@ -506,11 +523,14 @@ int why_result_make(struct why_state *st, struct summary *out, bool interval)
 {
 	uint64_t now = st->end ? st->end : clock_monotonic();
 	struct why_result *r = st->result;
-	int err;
+	int err = 0;
 
 	r->waits.n = r->runq.n = r->threads.n = r->syscalls.n = r->path.n = r->chain.n = 0;
 	r->why = (struct why){ .call = st->opts.call ? st->opts.call : "" };
-	err = result_sums(st, interval);
+	if (!interval)
+		err = why_locks_name(st);
+	if (!err)
+		err = result_sums(st, interval);
 	if (err)
 		return err;
 	why_calls_read(st, &r->why.calls, &r->why.slow);

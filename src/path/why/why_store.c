@@ -6,7 +6,8 @@
 
 #include "path/why/why_store.h"
 
-enum { THREADS_MOST = 1 << 18, STRINGS_MOST = 1 << 18, PAST_MOST = 1 << 19, STAYS_MOST = 1 << 19, STAYS_FEW = 4096, BUCKETS = 1 << 14 };
+enum { THREADS_MOST = 1 << 18, STRINGS_MOST = 1 << 18, PAST_MOST = 1 << 19, STAYS_MOST = 1 << 19, STAYS_FEW = 4096, BUCKETS = 1 << 14,
+       SITES_MOST = 1 << 13, SLICE = 2048 /* stays whose pieces are there at once */ };
 
 struct string { struct string *next; char text[]; };
 struct named { struct named *next; uint32_t tid, tgid; const char *comm; };
@@ -17,6 +18,8 @@ struct why_store {
 	struct string *strings[BUCKETS];
 	struct named *named[BUCKETS];
 	size_t nstrings, nnamed, nstays, npast;
+	uint64_t sites[SITES_MOST];   /* of stacks, by number; open addressing. 0: free, and number 0 is of none */
+	size_t nsites;
 	bool no_proc;
 };
 
@@ -215,12 +218,90 @@ void why_store_named(struct why_store *s, uint32_t tid, uint32_t *tgid, const ch
 
 /* ---- stays ---- */
 
+/* Of a stack; 0 when there is none, or when they are too many: it is unknown then. */
+static uint16_t site_number(struct why_store *s, uint64_t site)
+{
+	uint32_t i = (uint32_t)(site >> 32 ^ site) & (SITES_MOST - 1);
+
+	if (!site)
+		return 0;
+	for (i = i ? i : 1; s->sites[i]; i = i + 1 < SITES_MOST ? i + 1 : 1)
+		if (s->sites[i] == site)
+			return (uint16_t)i;
+	if (s->nsites >= SITES_MOST / 4 * 3)
+		return 0;
+	s->sites[i] = site;
+	s->nsites++;
+	return (uint16_t)i;
+}
+
+/* At most 48 bits of a time, whose place among off, woken, run, user is i. */
+static uint32_t time_pack(struct kept *k, int i, uint64_t ns)
+{
+	const uint64_t most = (1ull << 48) - 1;
+
+	if (ns > most)
+		ns = most;
+	k->high[i] = (uint16_t)(ns >> 32);
+	return (uint32_t)ns;
+}
+
+static uint64_t time_unpack(const struct kept *k, int i, uint32_t low)
+{
+	return (uint64_t)k->high[i] << 32 | low;
+}
+
+static uint32_t part_pack(uint64_t ns)
+{
+	return ns < UINT32_MAX ? (uint32_t)ns : UINT32_MAX;
+}
+
+static bool who_is_dev(uint8_t context)
+{
+	return context == WHY_BY_DEVICE || context == WHY_BY_IRQ;
+}
+
+static struct kept stay_pack(struct why_store *s, const struct stay *a)
+{
+	struct kept k = { .on = a->on, .irq = part_pack(a->part[WHY_ON_IRQ]), .softirq = part_pack(a->part[WHY_ON_SOFTIRQ]),
+			  .who = who_is_dev(a->context) ? a->dev : a->by_tid, .runq_tid = a->runq_tid,
+			  .site = site_number(s, a->site), .nr = (int16_t)(a->nr >= WHY_NR_KERNEL && a->nr < WHY_SUM_FAULT ? a->nr : WHY_NR_UNKNOWN), .how = a->how, .context = a->context,
+			  .vec = a->vec, .write = a->write & 1, .end = !a->run, .before = a->before };
+
+	k.off = time_pack(&k, 0, a->off - a->on);
+	k.woken = a->run ? time_pack(&k, 1, a->woken - a->on) : 0;
+	k.run = a->run ? time_pack(&k, 2, a->run - a->on) : 0;
+	k.user = time_pack(&k, 3, a->part[WHY_ON_USER]);
+	return k;
+}
+
+static struct stay stay_unpack(const struct why_store *s, const struct kept *k)
+{
+	struct stay a = { .on = k->on, .off = k->on + time_unpack(k, 0, k->off), .site = s->sites[k->site],
+			  .runq_tid = k->runq_tid, .nr = k->nr, .how = k->how, .context = k->context, .vec = k->vec,
+			  .write = k->write, .before = k->before };
+	uint64_t left = a.off - a.on, user = time_unpack(k, 3, k->user);
+
+	if (!k->end) {
+		a.woken = k->on + time_unpack(k, 1, k->woken);
+		a.run = k->on + time_unpack(k, 2, k->run);
+	}
+	*(who_is_dev(k->context) ? &a.dev : &a.by_tid) = k->who;
+	a.part[WHY_ON_USER] = user < left ? user : left;
+	left -= a.part[WHY_ON_USER];
+	a.part[WHY_ON_IRQ] = k->irq < left ? k->irq : left;
+	left -= a.part[WHY_ON_IRQ];
+	a.part[WHY_ON_SOFTIRQ] = k->softirq < left ? k->softirq : left;
+	a.part[WHY_ON_KERNEL] = left - a.part[WHY_ON_SOFTIRQ];
+	return a;
+}
+
 int why_store_stay(struct why_store *s, struct thread *t, const struct stay *stay)
 {
 	/* when those that switch all the time have filled it, there is still room for the others */
 	if (s->nstays >= (t->stays.n < STAYS_FEW ? 2 : 1) * (size_t)STAYS_MOST)
 		return -ENOSPC;
-	if (vec_push(&t->stays, *stay))
+	if (vec_push(&t->stays, stay_pack(s, stay)))
 		return -ENOMEM;
 	s->nstays++;
 	return 0;
@@ -264,7 +345,7 @@ static int stay_pieces(const struct cut *c, const struct stay *s)
 {
 	struct why_seg on = { .kind = CRIT_CPU, .nr = s->nr };
 	struct why_seg wait = { .kind = CRIT_WAIT, .how = s->how, .context = s->context, .vec = s->vec, .write = s->write,
-				.nr = s->nr, .by_tid = s->by_tid, .dev = s->dev, .site = s->site };
+				.nr = s->nr, .by_tid = s->by_tid, .dev = s->dev, .site = s->site, .before = s->before };
 	struct why_seg runq = { .kind = CRIT_RUNQ, .how = s->how, .nr = s->nr, .by_tid = s->runq_tid };
 	int err = piece_add(c, &on, s->on, s->off, s->part);
 
@@ -315,9 +396,9 @@ static int gap_pieces(const struct thread *t, uint64_t from, uint64_t to, why_se
 	return err || at >= to ? err : piece_add(&c, &unknown, at, to, NULL);
 }
 
-static uint64_t stay_end(const struct stay *s)
+static uint64_t stay_end(const struct kept *k)
 {
-	return s->run ? s->run : s->off;
+	return k->on + (k->end ? time_unpack(k, 0, k->off) : time_unpack(k, 2, k->run));
 }
 
 /* The first stay that ends after `from`. */
@@ -345,34 +426,73 @@ static uint64_t thread_begin(const struct thread *t)
 	return t->past.n && t->past.v[0].t < begin ? t->past.v[0].t : begin;
 }
 
+/* Who had that id before `to`. */
+static const struct thread *thread_then(const struct why_store *s, uint32_t tid, uint64_t to)
+{
+	const struct thread *t = why_store_find(s, tid);
+
+	while (t && t->older && thread_begin(t) >= to)
+		t = t->older;
+	return t;
+}
+
+uint64_t why_store_slice(void *ctx, uint32_t tid, uint64_t from, uint64_t to)
+{
+	const struct thread *t = thread_then(ctx, tid, to);
+	size_t i = t ? stay_index(t, from) + SLICE : 0;
+	uint64_t end;
+
+	if (!t || i >= t->stays.n)
+		return to;
+	end = stay_end(&t->stays.v[i]);
+	return end > from && end < to ? end : to;
+}
+
 int why_store_segs(void *ctx, uint32_t tid, uint64_t from, uint64_t to, why_segs_t *out)
 {
-	const struct thread *t = why_store_find(ctx, tid);
+	const struct thread *t = thread_then(ctx, tid, to);
 	static const uint64_t kernel[WHY_ON_N] = { [WHY_ON_KERNEL] = 1 };
 	static const struct why_seg running = { .kind = CRIT_CPU, .nr = WHY_NR_UNKNOWN };
 	uint64_t at = from;
 	int err = 0;
 
-	while (t && t->older && thread_begin(t) >= to)
-		t = t->older;
 	for (size_t i = t ? stay_index(t, from) : 0; t && i < t->stays.n && at < to && !err; i++) {
-		const struct stay *s = &t->stays.v[i];
+		const struct stay s = stay_unpack(ctx, &t->stays.v[i]);
 		const struct cut c = { at, to, out };
 
-		if (s->on >= to)
+		if (s.on >= to)
 			break;
-		if (s->on > at)
-			err = gap_pieces(t, at, s->on, out);
+		if (s.on > at)
+			err = gap_pieces(t, at, s.on, out);
 		if (!err)
-			err = stay_pieces(&c, s);
-		if (stay_end(s) > at)
-			at = stay_end(s);
+			err = stay_pieces(&c, &s);
+		if (stay_end(&t->stays.v[i]) > at)
+			at = stay_end(&t->stays.v[i]);
 	}
 	if (err || at >= to)
 		return err;
 	if (t && t->open && t->stays.n && at >= t->last)
 		return piece_add(&(struct cut){ at, to, out }, &running, at, to, kernel);
 	return gap_pieces(t, at, to, out);
+}
+
+uint64_t why_store_asleep(const struct why_store *s, uint32_t tid, uint64_t from, uint64_t to)
+{
+	const struct thread *t = thread_then(s, tid, to);
+	uint64_t most = 0, site = 0;
+
+	for (size_t i = t ? stay_index(t, from) : 0; t && i < t->stays.n; i++) {
+		const struct stay a = stay_unpack(s, &t->stays.v[i]);
+		uint64_t begin = a.off > from ? a.off : from, end = a.woken < to ? a.woken : to;
+
+		if (a.on >= to)
+			break;
+		if (a.how == WHY_OFF_BLOCKED && end > begin && end - begin > most) {
+			most = end - begin;
+			site = a.site;
+		}
+	}
+	return site;
 }
 
 /* ---- forgetting ---- */

@@ -21,6 +21,21 @@ struct stay {
 	uint32_t runq_tid;            /* who had the CPU in [woken, run) for the most time */
 	int32_t nr;
 	uint8_t how, context, vec, write;
+	bool before;                  /* it was blocked when the window began */
+};
+
+/* The same as it is kept: half a million of them. Times since `on` have 48 bits, three days; what is longer is cut off, and
+ * the rest of it unknown. */
+struct kept {
+	uint64_t on;
+	uint32_t off, woken, run, user; /* since `on`, the low bits; time in user mode */
+	uint16_t high[4];             /* of these */
+	uint32_t irq, softirq;        /* the rest is kernel */
+	uint32_t who;                 /* dev of a device or an interrupt; else by_tid */
+	uint32_t runq_tid;
+	uint16_t site;                /* number in the store's table, 0: none */
+	int16_t nr;
+	uint8_t how, context, vec, write : 1, end : 1, before : 1;
 };
 
 struct thread {
@@ -33,7 +48,7 @@ struct thread {
 	bool before, ended;
 	bool seen;                    /* there was a record of it */
 	bool open;                    /* on the CPU since `last`, as far as is known */
-	VEC(struct stay) stays;       /* in order of time */
+	VEC(struct kept) stays;       /* in order of time */
 	why_segs_t past;              /* from the history, in order of time */
 	struct why_tab waits, runq;   /* sums: part[WHY_WAIT]; preempted, woken and throttled */
 	struct thread *older;         /* of the same id, which has ended */
@@ -62,6 +77,8 @@ void why_store_named(struct why_store *s, uint32_t tid, uint32_t *tgid, const ch
 
 /* 0, -ENOMEM, or -ENOSPC: too many are kept (a time from which the caller counts the rest as unknown). */
 int why_store_stay(struct why_store *s, struct thread *t, const struct stay *stay);
+/* Where it was blocked the longest in [from, to), as far as it is recorded: the site of a stack, 0: not known. */
+uint64_t why_store_asleep(const struct why_store *s, uint32_t tid, uint64_t from, uint64_t to);
 /* When many are kept, forgets what ended before `before`. */
 void why_store_prune(struct why_store *s, uint64_t before);
 /* Pieces from the history: whether there is room for more, and how many were added. */
@@ -70,5 +87,6 @@ void why_store_past_count(struct why_store *s, size_t n);
 
 /* As struct why_view wants it. ctx: the store. */
 int why_store_segs(void *ctx, uint32_t tid, uint64_t from, uint64_t to, why_segs_t *out);
+uint64_t why_store_slice(void *ctx, uint32_t tid, uint64_t from, uint64_t to);
 
 #endif

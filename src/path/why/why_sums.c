@@ -78,6 +78,12 @@ static uint32_t runq_take(struct why_state *st, struct thread *t, const struct w
 	return by;
 }
 
+/* Was it blocked when it was first seen, at the beginning of the window? */
+static bool wait_before(const struct why_stay *r)
+{
+	return r->flags & WHY_F_BEFORE && r->how == WHY_OFF_BLOCKED && r->on == r->off;
+}
+
 static void wait_take(struct why_state *st, struct thread *t, const struct why_stay *r)
 {
 	struct why_key key = { .site = r->site, .comm = "", .dev = r->dev, .context = r->context, .vec = r->vec,
@@ -95,11 +101,14 @@ static void wait_take(struct why_state *st, struct thread *t, const struct why_s
 	for (int i = 0; i < 2; i++) {
 		struct why_tally *a = tally(st, tabs[i], &key, ns);
 
+		if (a)
+			a->before += wait_before(r);
 		if (!a || ns < a->max)
 			continue;
 		a->max = ns;
 		a->by_tid = r->by_tid;
 		a->lock = r->lock;
+		a->owner_site = r->lock && r->owner_tid ? why_store_asleep(st->store, r->owner_tid, r->off, r->woken) : 0;
 		a->owner = r->lock ? why_store_string(st->store, r->owner) : "";
 		a->owner_tid = r->lock ? r->owner_tid : 0;
 		a->owner_tgid = r->lock ? r->owner_tgid : 0;
@@ -208,7 +217,7 @@ static int stay_store(struct why_state *st, struct thread *t, const struct why_s
 	const struct stay s = {
 		.on = r->on, .off = r->off, .woken = r->woken, .run = r->run, .site = r->site, .by_tid = r->by_tid, .dev = r->dev,
 		.part = { r->part[0], r->part[1], r->part[2], r->part[3] }, .runq_tid = runq_tid, .nr = r->nr,
-		.how = r->how, .context = r->context, .vec = r->vec, .write = r->write,
+		.how = r->how, .context = r->context, .vec = r->vec, .write = r->write, .before = wait_before(r),
 	};
 	int err = why_store_stay(st->store, t, &s);
 
@@ -283,14 +292,14 @@ static void open_close(const struct why_state *st, const struct why_task *k, str
 
 int why_take_open(struct why_state *st)
 {
-	int fd = why_map_fd(st, "tasks"), err = 0;
-	uint32_t tid, prev, *at = NULL;
+	int fd = why_map_fd(st, "tasks"), slots = why_map_fd(st, "slots"), err = 0;
+	uint32_t tid, prev, slot, *at = NULL;
 	struct why_task k;
 	struct why_stay r;
 
-	why_open_read(st);
+	why_open_read(st, WHY_OPEN_END);
 	while (!err && !bpf_map_get_next_key(fd, at, &tid)) {
-		if (!bpf_map_lookup_elem(fd, &tid, &k)) {
+		if (!bpf_map_lookup_elem(fd, &tid, &slot) && !bpf_map_lookup_elem(slots, &slot, &k)) {
 			open_close(st, &k, &r);
 			if (!why_stay_check(&r, sizeof(r)))
 				err = why_take(st, &r);

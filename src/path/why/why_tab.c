@@ -75,6 +75,8 @@ bool why_tally_get(struct why_tally *t, bool interval, struct why_tally *sum)
 	sum->count -= t->count0;
 	sum->ns -= t->ns0;
 	sum->max = t->max0;
+	sum->before -= t->before0;
+	t->before0 = t->before;
 	t->count0 = t->count;
 	t->ns0 = t->ns;
 	t->max0 = 0;

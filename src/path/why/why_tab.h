@@ -23,6 +23,8 @@ struct why_tally {
 	uint64_t lock;                /* of the longest, with who held it */
 	const char *owner;
 	uint32_t owner_tid, owner_tgid, by_tid;
+	uint64_t owner_site;          /* where that one slept meanwhile; 0: not known */
+	uint64_t before, before0;     /* of count: under way when the window began */
 };
 
 struct why_tab {

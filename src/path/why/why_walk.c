@@ -9,8 +9,9 @@
 
 struct walk {
 	const struct why_view *view;
-	crit_nodes_t *out;
-	size_t begin, most;               /* of out: nodes that were there before, and room for this walk's */
+	why_node_fn fn;
+	void *fn_to;
+	size_t n, most;                   /* nodes so far, and room for them */
 	uint64_t *cut;
 	why_segs_t raw;                   /* as the view gave them */
 	why_segs_t segs[WALK_DEPTH + 1];  /* mended, by depth */
@@ -93,18 +94,19 @@ static int node_add(struct walk *w, unsigned int depth, const struct why_seg *s)
 {
 	struct crit_node node = {
 		.kind = s->kind, .depth = depth, .t = s->t, .ns = s->ns, .count = 1, .tid = w->tids[depth],
-		.comm = "", .reason = "", .by = { .kind = "", .name = "" },
+		.comm = "", .reason = "", .by = { .kind = "", .name = "" }, .before = s->kind == CRIT_WAIT && s->before,
 	};
 
 	memcpy(node.part, s->part, sizeof(node.part));
 	w->view->name(w->view->name_ctx, s, &node);
-	return vec_push(w->out, node);
+	w->n++;
+	return w->fn(w->fn_to, &node);
 }
 
 /* A wait that a task ended, whose node is the last one. Does its time come apart? */
 static bool wait_opens(struct walk *w, unsigned int depth, const struct why_seg *s)
 {
-	bool room = depth < WALK_DEPTH && w->out->n - w->begin < w->most;
+	bool room = depth < WALK_DEPTH && w->n < w->most;
 
 	for (unsigned int i = 0; i <= depth && room; i++)
 		room = w->tids[i] != s->by_tid;
@@ -112,13 +114,13 @@ static bool wait_opens(struct walk *w, unsigned int depth, const struct why_seg 
 	return room;
 }
 
-/* At most WALK_DEPTH deep. Linear: each piece of each window asked for becomes one node. */
-static int walk_window(struct walk *w, unsigned int depth, uint32_t tid, uint64_t from, uint64_t to)
+static int walk_window(struct walk *w, unsigned int depth, uint32_t tid, uint64_t from, uint64_t to);
+
+static int walk_slice(struct walk *w, unsigned int depth, uint32_t tid, uint64_t from, uint64_t to)
 {
 	why_segs_t *segs = &w->segs[depth];
 	int err;
 
-	w->tids[depth] = tid;
 	w->raw.n = 0;
 	err = w->view->segs(w->view->ctx, tid, from, to, &w->raw);
 	if (!err)
@@ -133,17 +135,46 @@ static int walk_window(struct walk *w, unsigned int depth, uint32_t tid, uint64_
 	return err;
 }
 
-int why_walk(const struct why_view *view, uint32_t tid, uint64_t from, uint64_t to, size_t most, crit_nodes_t *out,
-	     uint64_t *cut)
+/* At most WALK_DEPTH deep. Linear: each piece of each window asked for becomes one node. */
+static int walk_window(struct walk *w, unsigned int depth, uint32_t tid, uint64_t from, uint64_t to)
 {
-	struct walk w = { .view = view, .out = out, .begin = out->n, .most = most, .cut = cut };
-	int err = from < to ? walk_window(&w, 0, tid, from, to) : 0;
+	int err = 0;
 
-	if (err)
-		out->n = w.begin;
+	w->tids[depth] = tid;
+	while (from < to && !err) {
+		uint64_t end = w->view->slice ? w->view->slice(w->view->ctx, tid, from, to) : to;
+
+		err = walk_slice(w, depth, tid, from, end);
+		from = end;
+	}
+	return err;
+}
+
+int why_walk_each(const struct why_view *view, uint32_t tid, uint64_t from, uint64_t to, size_t most, why_node_fn fn,
+		  void *fn_to, uint64_t *cut)
+{
+	struct walk w = { .view = view, .fn = fn, .fn_to = fn_to, .most = most, .cut = cut };
+	int err = walk_window(&w, 0, tid, from, to);
+
 	vec_free(&w.raw);
 	for (unsigned int i = 0; i <= WALK_DEPTH; i++)
 		vec_free(&w.segs[i]);
+	return err;
+}
+
+static int node_append(void *out, const struct crit_node *node)
+{
+	return vec_push((crit_nodes_t *)out, *node);
+}
+
+int why_walk(const struct why_view *view, uint32_t tid, uint64_t from, uint64_t to, size_t most, crit_nodes_t *out,
+	     uint64_t *cut)
+{
+	size_t begin = out->n;
+	int err = why_walk_each(view, tid, from, to, most, node_append, out, cut);
+
+	if (err)
+		out->n = begin;
 	return err;
 }
 
@@ -162,6 +193,10 @@ struct why_tree {
 	VEC(struct tree_node) nodes;      /* a parent before its children; 0: the root, which is no node */
 	uint32_t *index;                  /* of a node, open addressing; 0: free */
 	uint32_t slots;                   /* a power of two, or 0 */
+	uint32_t way[WALK_DEPTH + 2];     /* of the path under way: the node that the last one of each depth became, after the root */
+	unsigned int deepest;             /* valid: way[0..deepest] */
+	struct crit_node last;            /* its latest node, not merged yet: */
+	uint32_t last_to;                 /* into this one; 0: there is none */
 };
 
 enum { TREE_ROOT, TREE_MOST = 1 << 30 };
@@ -257,7 +292,7 @@ static uint32_t child_get(struct why_tree *t, uint32_t parent, const struct crit
 	for (i = (uint32_t)hash & (t->slots - 1); t->index[i]; i = (i + 1) & (t->slots - 1))
 		if (node_same(&t->nodes.v[t->index[i]], hash, parent, n))
 			return t->index[i];
-	fresh.node.t = fresh.node.ns = fresh.node.count = 0;
+	fresh.node.t = fresh.node.ns = fresh.node.count = fresh.node.before = 0;
 	memset(fresh.node.part, 0, sizeof(fresh.node.part));
 	if (vec_push(&t->nodes, fresh))
 		return 0;
@@ -277,31 +312,52 @@ static void node_merge(struct tree_node *to, const struct crit_node *n, bool fol
 	}
 	to->node.ns += n->ns;
 	to->node.count += n->count;
+	to->node.before += n->before;
 	to->followed += followed ? n->count : 0;
 	for (int i = 0; i < WHY_CPU_N; i++)
 		to->node.part[i] += n->part[i];
 }
 
+/* What the latest node was is known: its children follow, or not. */
+static void last_merge(struct why_tree *t, bool followed)
+{
+	if (t->last_to)
+		node_merge(&t->nodes.v[t->last_to], &t->last, followed);
+	t->last_to = 0;
+}
+
+int why_tree_put(void *tree, const struct crit_node *node)
+{
+	struct why_tree *t = tree;
+	unsigned int depth = node->depth;
+
+	last_merge(t, depth == t->last.depth + 1);
+	if (depth > t->deepest || depth > WALK_DEPTH) /* of no walk: without a parent, it stays in what is above it */
+		return 0;
+	t->last_to = child_get(t, t->way[depth], node);
+	if (!t->last_to)
+		return -ENOMEM;
+	t->last = *node;
+	t->nodes.v[t->way[depth]].below += node->ns;
+	t->way[depth + 1] = t->last_to;
+	t->deepest = depth + 1;
+	return 0;
+}
+
+void why_tree_end(struct why_tree *t)
+{
+	last_merge(t, false);
+	t->deepest = 0;
+}
+
 int why_tree_add(struct why_tree *t, const struct crit_node *node, size_t n)
 {
-	uint32_t way[WALK_DEPTH + 2] = { TREE_ROOT }; /* the node that the last one of each depth became, after the root */
-	unsigned int deepest = 0;                     /* valid: way[0..deepest] */
+	int err = 0;
 
-	for (size_t i = 0; i < n; i++) {
-		unsigned int depth = node[i].depth;
-		uint32_t to;
-
-		if (depth > deepest || depth > WALK_DEPTH) /* of no walk: without a parent, it stays in what is above it */
-			continue;
-		to = child_get(t, way[depth], &node[i]);
-		if (!to)
-			return -ENOMEM;
-		node_merge(&t->nodes.v[to], &node[i], i + 1 < n && node[i + 1].depth == depth + 1);
-		t->nodes.v[way[depth]].below += node[i].ns;
-		way[depth + 1] = to;
-		deepest = depth + 1;
-	}
-	return 0;
+	for (size_t i = 0; i < n && !err; i++)
+		err = why_tree_put(t, &node[i]);
+	why_tree_end(t);
+	return err;
 }
 
 /* ---- the tree's nodes ---- */
