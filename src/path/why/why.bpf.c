@@ -645,10 +645,12 @@ int why_open(struct bpf_iter__task *ctx)
 		return 0;
 	k = task_find(t->pid);
 	if (!k && task_wanted(t)) {
-		u64 now = bpf_ktime_get_ns();
+		u64 now = bpf_ktime_get_ns(), since = first_since(now);
 
+		if (since == now) /* its time begins when it is seen: after the window */
+			return 0;
 		if (task_on_cpu(t))
-			k = task_of(t, first_since(now));
+			k = task_of(t, since);
 		else
 			k = task_away(t, task_state(t) ? WHY_BLOCKED : WHY_RUNNABLE, now);
 		if (k && k->state == WHY_RUNS && k->nr == WHY_NR_UNKNOWN)
