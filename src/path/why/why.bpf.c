@@ -743,8 +743,10 @@ int why_open(struct bpf_iter__task *ctx)
 	}
 	k = task_find(t->pid);
 	if (!k && task_wanted(t)) {
-		u64 since = first_since(t->pid, bpf_ktime_get_ns());
+		u64 now = bpf_ktime_get_ns(), since = first_since(t->pid, now);
 
+		if (since == now) /* its time begins when it is seen: after the window */
+			return 0;
 		if (task_on_cpu(t))
 			k = task_of(t, since);
 		else
