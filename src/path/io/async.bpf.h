@@ -182,11 +182,12 @@ __noinline int aio_begin_one(u32 carrier, u64 iocb_user, u32 batch, u64 task)
 /* Reading from user memory costs 70 ns, however little. */
 __noinline int aio_begin_some(u32 carrier, u64 iocbs, u32 from, u32 n, u64 task)
 {
-	u64 cb[AIO_SOME] = {};
+	u64 cb[AIO_SOME] = {}, size = (u64)n * sizeof(cb[0]);
 
-	if (n > AIO_SOME)
-		n = AIO_SOME;
-	bpf_probe_read_user(cb, n * sizeof(cb[0]), (void *)(iocbs + (u64)from * sizeof(cb[0])));
+	barrier_var(size); /* it is this number that the verifier has to know the limit of */
+	if (size > sizeof(cb))
+		size = sizeof(cb);
+	bpf_probe_read_user(cb, size, (void *)(iocbs + (u64)from * sizeof(cb[0])));
 	for (u32 i = 0; i < AIO_SOME && i < n; i++)
 		aio_begin_one(carrier, cb[i], from + i, task);
 	return 0;
@@ -250,13 +251,15 @@ static __always_inline void aio_submitted(struct io_slot *s, u32 index, u64 now,
 
 __noinline int aio_reap_some(u32 tgid, u64 events, u32 n, u64 now)
 {
-	struct user_io_event ev[AIO_SOME / 2];
+	struct user_io_event ev[AIO_SOME / 2] = {};
+	u64 size = (u64)n * sizeof(ev[0]);
 	struct io_slot *a;
 	u32 index;
 
-	if (n > AIO_SOME / 2)
-		n = AIO_SOME / 2;
-	if (bpf_probe_read_user(ev, n * sizeof(ev[0]), (void *)events))
+	barrier_var(size);
+	if (size > sizeof(ev))
+		size = sizeof(ev);
+	if (bpf_probe_read_user(ev, size, (void *)events))
 		return 0;
 	for (u32 i = 0; i < AIO_SOME / 2 && i < n; i++) {
 		a = async_find(async_key(tgid, ev[i].obj), &index);
