@@ -76,7 +76,7 @@ static __always_inline bool aio_orphaned(const struct io_slot *a)
 	u32 *user;
 
 	if (!a->key || a->kind < IO_AIO_READ || a->kind > IO_AIO_OTHER || !a->submitted_at ||
-	    (!a->done_at && a->flags & IOF_DIRECT))
+	    (!a->done_at && a->flags & IOF_DIRECT && a->kind != IO_AIO_FSYNC))
 		return false;
 	user = aio_user(a->tgid);
 	return user && *user == (a->tgid | AIO_ENDED);
