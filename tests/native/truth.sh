@@ -394,6 +394,10 @@ scenario_not_here() {
 	skip dm_delay "no device mapper target here; in VMs"
 	skip null_blk "no null_blk here; in VMs"
 	skip request_tag "a loop device's depth cannot be set to 1; in VMs"
+	case $(uname -r) in
+	[1-5].* | 6.[0-9].* | 6.1[0-7].*) skip runq_cpu_max "in VMs" ;;
+	*) skip runq_cpu_max "this kernel throttles a task on its way back to user mode, when the operation is over; in VMs" ;;
+	esac
 	skip dirty_throttle "would change the machine's limits of dirty memory; in VMs"
 	skip drivers "no nvme, scsi or spare virtio disk here; in VMs (loop: counts)"
 	skip device_removed "a loop device goes away only when nobody uses it; in VMs"

@@ -94,7 +94,7 @@ scenario_drivers() {
 		note(nothing_lost(t))
 		want = {"nvme", "vd", "sd"}
 		have = {w for w in want for d in "${devs[*]##*/}".split() if d.startswith(w)}
-		if want - have: note("without " + ", ".join(sorted(want - have)))
+		note(same(sorted(have), sorted(want), "drivers"))
 	E
 }
 

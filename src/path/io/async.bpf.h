@@ -73,7 +73,7 @@ static __always_inline bool aio_orphaned(const struct io_slot *a)
 	u32 *user;
 
 	if (!a->key || a->kind < IO_AIO_READ || a->kind > IO_AIO_OTHER || !a->submitted_at ||
-	    (!a->done_at && a->flags & IOF_DIRECT))
+	    (!a->done_at && a->flags & IOF_DIRECT && a->kind != IO_AIO_FSYNC))
 		return false;
 	user = aio_user(a->tgid);
 	return user && *user == (a->tgid | AIO_ENDED);
@@ -164,7 +164,7 @@ __noinline int aio_begin_one(u32 carrier, u64 iocb_user, u32 batch, u64 task)
 		return 0;
 	}
 	if (want_records && a->kind <= IO_AIO_WRITE)
-		a->offset = file_offset(a, a->kind == IO_AIO_WRITE, cb.rw_flags, cb.offset);
+		a->offset = file_offset(a->file, a->kind == IO_AIO_WRITE, cb.rw_flags, cb.offset);
 	a->batch = batch;
 	if (a->file_flags & IOF_DIRECT)
 		a->flags |= IOF_DIRECT;
@@ -389,7 +389,7 @@ static __always_inline void uring_describe(struct io_slot *a, struct io_kiocb *r
 		a->size = iovecs_size(BPF_CORE_READ(rw, addr), a->size);
 	a->offset = BPF_CORE_READ(rw, kiocb.ki_pos);
 	if (want_records && a->has_file)
-		a->offset = file_offset(a, a->kind == IO_URING_WRITE, rw_flags, a->offset);
+		a->offset = file_offset(a->file, a->kind == IO_URING_WRITE, rw_flags, a->offset);
 }
 
 static __always_inline void uring_submit(u64 ring_ctx, struct io_kiocb *req, u64 user_data, u32 opcode)

@@ -220,7 +220,7 @@ static __always_inline void origin_task(struct origin *a, u64 id, const struct t
 	current_comm(t, a->comm);
 }
 
-/* Of msync(), where the call did not tell (mapped_begin()). */
+/* Of msync(), where the call did not tell (mapped_file()). */
 static __always_inline void bio_file(struct io_slot *s, struct bio *bio)
 {
 #ifndef HAVE_RDONLY_CAST

@@ -34,21 +34,27 @@ static __always_inline bool carrier_begin(struct io_slot *s, u32 index, struct p
 	return true;
 }
 
-/* Of a copy, where in the file that is shown, whose descriptor is argument fd: what the argument behind it points to, else
- * the file's own position. sendfile() gives none for the file it writes to. */
-static __always_inline s64 copy_offset(struct io_slot *s, struct pt_regs *regs, u32 fd)
+/* Of a copy, where in the file that is shown: what the argument behind it points to, else the file's own position. sendfile()
+ * gives none for the file it writes to. */
+static __always_inline s64 copy_offset(struct io_slot *s, struct pt_regs *regs, bool second)
 {
-	u64 user = s->kind == IO_SENDFILE && !fd ? 0 : regs_syscall_arg(regs, fd + 1);
+	u64 in = regs_syscall_arg(regs, 1), out = regs_syscall_arg(regs, 3);
 	s64 offset = -1;
 
-	if (!user)
-		return file_offset(s, false, 0, -1);
-	bpf_probe_read_user(&offset, sizeof(offset), (void *)user);
+	if (s->kind == IO_SENDFILE) {
+		in = regs_syscall_arg(regs, 2);
+		out = 0;
+	}
+	if (second)
+		in = out;
+	if (!in)
+		return file_offset(s->file, false, 0, -1);
+	bpf_probe_read_user(&offset, sizeof(offset), (void *)in);
 	return offset;
 }
 
-/* What only records show. fd: the argument that the file is. */
-static __always_inline void call_details(struct io_slot *s, struct pt_regs *regs, u32 fd)
+/* What only records show. second: the file is the other one of a copy. */
+static __always_inline void call_details(struct io_slot *s, struct pt_regs *regs, bool second)
 {
 	const u64 vectors = 1ull << IO_READV | 1ull << IO_PREADV | 1ull << IO_PREADV2 | 1ull << IO_WRITEV | 1ull << IO_PWRITEV |
 			    1ull << IO_PWRITEV2;
@@ -57,9 +63,9 @@ static __always_inline void call_details(struct io_slot *s, struct pt_regs *regs
 	if (vectors >> (s->kind & 63) & 1)
 		s->size = iovecs_size(regs_syscall_arg(regs, 1), regs_syscall_arg(regs, 2));
 	if (s->kind <= IO_PWRITEV2)
-		s->offset = file_offset(s, s->kind >= IO_WRITE, rw_flags, s->offset);
+		s->offset = file_offset(s->file, s->kind >= IO_WRITE, rw_flags, s->offset);
 	else if (s->kind <= IO_COPY_FILE_RANGE)
-		s->offset = copy_offset(s, regs, fd);
+		s->offset = copy_offset(s, regs, second);
 }
 
 #ifdef HAVE_RDONLY_CAST
@@ -73,33 +79,30 @@ static long vma_file(struct task_struct *t, struct vm_area_struct *vma, void *fi
 
 /* sync() is about no file, msync() about the one that is mapped there. bpf_find_vma() is of 5.17, and older kernels refuse a
  * program that gives one of its functions to another: before 6.2 the pages that are written tell (bio_file()). */
-static __always_inline bool mapped_begin(struct io_slot *s, struct pt_regs *regs)
+static __always_inline u64 mapped_file(struct io_slot *s, struct pt_regs *regs)
 {
 	u64 file = 0;
 
-	s->file = s->dentry = 0;
-	s->dev = s->ino = 0;
 #ifdef HAVE_RDONLY_CAST
 	if (s->kind == IO_MSYNC)
 		bpf_find_vma(bpf_get_current_task_btf(), regs_syscall_arg(regs, 0), vma_file, &file, 0);
 #endif
-	if (file)
-		return slot_set_file(s, file) && slot_filter_file(s);
-	s->matched = !ndevs_want;
-	return !file_want_ino;
+	return file;
 }
 
 static __always_inline bool call_begin(struct io_slot *s, struct pt_regs *regs, u32 nr, const struct task_struct *t)
 {
 	u32 fd = sys_descs[nr].fd, fd2 = sys_descs[nr].fd2, size = sys_descs[nr].size, off = sys_descs[nr].offset;
+	u64 file = fd < SYS_ARG_NONE ? file_of_fd(t, regs_syscall_arg(regs, fd)) : mapped_file(s, regs);
+	bool second = false;
 
-	if (fd < SYS_ARG_NONE) {
-		bool ok = slot_set_file(s, file_of_fd(t, regs_syscall_arg(regs, fd))) && slot_filter_file(s);
+	if (fd < SYS_ARG_NONE || file) {
+		bool ok = slot_set_file(s, file) && slot_filter_file(s);
 		if (!ok) {
 			if (fd2 >= SYS_ARG_NONE || !slot_set_file(s, file_of_fd(t, regs_syscall_arg(regs, fd2))) ||
 			    !slot_filter_file(s))
 				return false;
-			fd = fd2;
+			second = true;
 		}
 		if (ndevs_want && !s->matched && fd2 < SYS_ARG_NONE) { /* from one device to another */
 			struct file *to = (struct file *)file_of_fd(t, regs_syscall_arg(regs, fd2));
@@ -108,15 +111,18 @@ static __always_inline bool call_begin(struct io_slot *s, struct pt_regs *regs, 
 		if (s->file_flags & IOF_DIRECT)
 			s->flags |= IOF_DIRECT;
 	} else {
-		if (!mapped_begin(s, regs))
+		s->file = s->dentry = 0;
+		s->dev = s->ino = 0;
+		if (file_want_ino)
 			return false;
+		s->matched = !ndevs_want;
 	}
 	if (size < SYS_ARG_NONE)
 		s->size = regs_syscall_arg(regs, size);
 	if (want_records && off < SYS_ARG_NONE)
 		s->offset = regs_syscall_arg(regs, off);
 	if (want_records)
-		call_details(s, regs, fd);
+		call_details(s, regs, second);
 	return true;
 }
 

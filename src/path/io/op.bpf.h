@@ -155,9 +155,9 @@ static __always_inline bool slot_set_file(struct io_slot *s, u64 file)
 
 /* Where it is written to or read from: a position of -1 is the file's own, and what is appended goes to the end, wherever
  * else the call says. The position is set when the file is locked; this is what is known before. */
-static __always_inline s64 file_offset(struct io_slot *s, bool write, u32 rw_flags, s64 offset)
+__noinline s64 file_offset(u64 file, u32 write, u32 rw_flags, s64 offset)
 {
-	struct file *f = (struct file *)s->file;
+	struct file *f = (struct file *)file;
 
 	if (!f)
 		return offset;
