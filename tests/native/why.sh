@@ -360,6 +360,21 @@ scenario_asleep() {
 	done
 }
 
+# Who gets the name that was asked for within the window: from then on, though it never wakes up again.
+scenario_becomes() {
+	cp "$(command -v sleep)" "$T/becomes" && trace_begin becomes -n becomes || return
+	"$T/becomes" 600 &
+	burner=$!
+	while [ "$(cat /proc/$burner/comm)" != becomes ]; do sleep 0.05; done
+	sleep 0.7
+	trace_end becomes
+	verify becomes <<-E
+		th, = t.threads("becomes")
+		note(same($trace_rc, 0, "exit status"), same((th["tid"], th["before"], th["ended"]), ($burner, False, False), "before, ended"))
+		note(why_holds(t), at_least(waited([th], "sleep"), 700e6, "asleep", [th]))
+	E
+}
+
 # As many forks as there can be: each child is there, for as long as it lived.
 scenario_forks() {
 	traced forks -- sh -c 'f() { i=0; while [ $i -lt 800 ]; do (:); i=$((i + 1)); done; }; f & f & wait; echo "{}"' || return
@@ -437,7 +452,7 @@ scenario_random() {
 }
 
 scenarios=(pipeline mutex renamed convoy wait4 unix tcp stopped inversion epoll hog rthog limited fsync fsync_calls fault flush swapin
-	reclaim reclaim_high pid kinds asleep forks executed clock_steps random)
+	reclaim reclaim_high pid kinds asleep becomes forks executed clock_steps random)
 after=end_all
 
 [ -z "${TRUTH_KEEP:-}" ] || mkdir -p "$TRUTH_KEEP"

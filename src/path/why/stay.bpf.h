@@ -433,11 +433,17 @@ static __always_inline bool was_there(u32 tid)
 	return t && *t == tid;
 }
 
+/* Names and groups, a task may get at any time. */
+static __always_inline bool may_become_wanted(void)
+{
+	return filter.by_comm || filter.by_cgroup;
+}
+
 /* One that is seen for the first time was there before the window. Not so where names or groups decide, which it may just
  * have got (those who had them were looked for at the beginning), or where it may have been lost. */
 static __always_inline u64 first_since(u32 tid, u64 now)
 {
-	return (filter.by_comm || filter.by_cgroup || lost[WHY_LOST_TASK]) && !was_there(tid) ? now : start;
+	return (may_become_wanted() || lost[WHY_LOST_TASK]) && !was_there(tid) ? now : start;
 }
 
 /* Since when whoever runs on the CPU has done so, for all that is known. */

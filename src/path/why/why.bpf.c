@@ -143,8 +143,8 @@ static __always_inline void switch_from(u64 *ctx, struct why_cpu *c, u32 how, u6
 		k->state = WHY_RUNS;
 		clock_begin(k, now);
 	}
-	if (!k && (!known || c->since < start) && task_wanted(prev)) {
-		k = task_of(prev, known ? running_since(c, now) : now);
+	if (!k && (!known || c->since < start || may_become_wanted()) && task_wanted(prev)) {
+		k = task_of(prev, known && c->since < start ? running_since(c, now) : now);
 		if (k && how != WHY_OFF_BLOCKED && k->nr == WHY_NR_UNKNOWN) /* it has entered no call since, nor left one */
 			k->nr = WHY_NR_USER;
 	}
@@ -210,7 +210,7 @@ static __always_inline bool switch_concerns(const struct why_cpu *c, struct task
 {
 	if (c->traced || c->tid != (u32)prev->pid || c->since < start)
 		return true;
-	return marked(&thread_marks, next->pid) || task_wanted(next);
+	return marked(&thread_marks, next->pid) || task_wanted(next) || (may_become_wanted() && task_wanted(prev));
 }
 
 SEC("tp_btf/sched_switch")
@@ -719,7 +719,7 @@ static __always_inline void task_was_there(struct task_struct *t)
 {
 	u32 cpu = task_cpu(t), tid = t->pid;
 
-	if (!(filter.by_comm || filter.by_cgroup) || task_find(tid) || !task_wanted(t))
+	if (!may_become_wanted() || task_find(tid) || !task_wanted(t))
 		return;
 	if (task_on_cpu(t))
 		bpf_map_update_elem(&there, &cpu, &tid, BPF_ANY);
@@ -743,12 +743,12 @@ int why_open(struct bpf_iter__task *ctx)
 	}
 	k = task_find(t->pid);
 	if (!k && task_wanted(t)) {
-		u64 since = first_since(t->pid, bpf_ktime_get_ns());
-
+		if (first_since(t->pid, 0) != start) /* since when, nobody knows */
+			return 0;
 		if (task_on_cpu(t))
-			k = task_of(t, since);
+			k = task_of(t, start);
 		else
-			k = task_away(t, task_away_state(t), since);
+			k = task_away(t, task_away_state(t), start);
 		if (k && k->state == WHY_RUNS && k->nr == WHY_NR_UNKNOWN)
 			k->nr = WHY_NR_USER; /* one that makes no call and never sleeps */
 	}
