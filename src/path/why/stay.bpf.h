@@ -7,6 +7,8 @@ const volatile s32 want_call = -1;       /* --call: number of the system call */
 const volatile bool want_calls;          /* --call or --func: only what is within a call is traced */
 const volatile u64 want_slower;          /* ns */
 const volatile u8 func_args;             /* of --func: parameters, behind which the program finds what it returns */
+const volatile u8 func_ret;              /* bytes that it returns: the rest of the register is anything */
+const volatile bool func_ret_signed;
 const volatile u32 hist_mask = 0xff;     /* entries of a CPU's history - 1 */
 const volatile u64 helper_ns = 5000000000;
 

@@ -458,6 +458,15 @@ int why_func(u64 *ctx)
 	return 0;
 }
 
+static __always_inline s64 func_value(u64 ret)
+{
+	u32 unused = 64 - 8 * func_ret;
+
+	if (!func_ret || func_ret >= 8)
+		return func_ret ? ret : 0;
+	return func_ret_signed ? (s64)(ret << unused) >> unused : (s64)(ret << unused >> unused);
+}
+
 /* What it returns lies behind its parameters. */
 SEC("fexit")
 int why_func_end(u64 *ctx)
@@ -474,7 +483,7 @@ int why_func_end(u64 *ctx)
 	case 6: ret = CTX_ARG(ctx, 6); break;
 	}
 	if (ready)
-		call_end(bpf_ktime_get_ns(), ret);
+		call_end(bpf_ktime_get_ns(), func_value(ret));
 	return 0;
 }
 
