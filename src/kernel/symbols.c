@@ -8,6 +8,8 @@
 
 /* Beyond this an address is not in the function or the object that precedes it, but in a hole or in freed memory. */
 enum { FUNCTION_MAX = 1 << 20, OBJECT_MAX = 1 << 14 };
+/* So few variables are told where CONFIG_KALLSYMS_ALL is not set: between them lie others, which have no name. */
+enum { FEW_OBJECTS = 1000 };
 
 struct ksym { uint64_t addr; char type; const char *name, *module; };
 typedef int (*ksym_fn)(void *ctx, const struct ksym *sym); /* non-zero ends the walk */
@@ -93,6 +95,7 @@ struct resolve {
 	const uint64_t *addr; size_t n; struct slot *slot; struct ksym_name *out;
 	const char *types;      /* of symbols, as nm calls them */
 	uint64_t most;          /* bytes into one */
+	size_t few, seen;       /* when no more than so many were seen, only where one begins */
 };
 
 /* Of several names for one address: global before local, then the fewest leading underscores, then the first. */
@@ -128,6 +131,7 @@ static int resolve_line(void *ctx, const struct ksym *sym)
 
 	if (!strchr(r->types, sym->type))
 		return 0;
+	r->seen++;
 	while (lo < hi) {
 		size_t mid = lo + (hi - lo) / 2;
 
@@ -159,6 +163,8 @@ static void resolve_finish(struct resolve *r)
 	struct ksym_name last = { .name = "?" };
 	uint64_t last_addr = 0;
 
+	if (r->seen < r->few)
+		r->most = 1;
 	for (size_t i = 0; i < r->n; i++) {
 		if (r->slot[i].rank) {
 			last = r->out[i];
@@ -172,9 +178,10 @@ static void resolve_finish(struct resolve *r)
 	}
 }
 
-static int resolve_in(const char *file, const uint64_t *addr, size_t n, struct ksym_name *out, const char *types, uint64_t most)
+static int resolve_in(const char *file, const uint64_t *addr, size_t n, struct ksym_name *out, const char *types, uint64_t most,
+		      size_t few)
 {
-	struct resolve r = { addr, n, NULL, out, types, most };
+	struct resolve r = { addr, n, NULL, out, types, most, few, 0 };
 	int err = 0;
 
 	for (size_t i = 0; i < n; i++) {
@@ -199,12 +206,12 @@ static int resolve_in(const char *file, const uint64_t *addr, size_t n, struct k
 
 int ksyms_resolve_in(const char *file, const uint64_t *addr, size_t n, struct ksym_name *out)
 {
-	return resolve_in(file, addr, n, out, "tTwW", FUNCTION_MAX);
+	return resolve_in(file, addr, n, out, "tTwW", FUNCTION_MAX, 0);
 }
 
 int ksyms_resolve_data_in(const char *file, const uint64_t *addr, size_t n, struct ksym_name *out)
 {
-	return resolve_in(file, addr, n, out, "dDbB", OBJECT_MAX);
+	return resolve_in(file, addr, n, out, "dDbB", OBJECT_MAX, FEW_OBJECTS);
 }
 
 int ksyms_resolve_data(const uint64_t *addr, size_t n, struct ksym_name *out)

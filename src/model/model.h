@@ -177,6 +177,7 @@ struct lock_row {
 	uint64_t lock;                    /* address of the one waited for the longest */
 	uint32_t owner_pid, owner_tid;    /* who held it when that wait began; 0: not told */
 	const char *owner;
+	const char *lock_name;            /* the kernel's variable that it is or is in, or "" */
 };
 
 struct sched {

@@ -122,6 +122,7 @@ static void put_lock(struct json *j, const struct lock_row *l)
 	json_put_u64(j, "max", l->max);
 	snprintf(address, sizeof(address), "0x%" PRIx64, l->lock);
 	json_put_str(j, "lock", address);
+	json_put_str(j, "lock_name", l->lock_name);
 	json_put_u64(j, "owner_pid", l->owner_pid);
 	json_put_u64(j, "owner_tid", l->owner_tid);
 	json_put_str(j, "owner", l->owner);

@@ -222,11 +222,12 @@ static int print_preemptions(const struct view *v, const struct preemption *p, u
 
 static int print_locks(const struct view *v, const struct lock_row *l, unsigned int n)
 {
-	enum { L_WHERE, L_KIND, L_COUNT, L_NS, L_MEAN, L_MAX, L_OWNER, L_N };
+	enum { L_WHERE, L_KIND, L_COUNT, L_NS, L_MEAN, L_MAX, L_OWNER, L_NAME, L_N };
 	static const struct col cols[L_N] = {
 		[L_WHERE] = { .head = "lock taken in", .left = true, .min = 12 }, [L_KIND] = { .head = "kind", .left = true },
 		[L_COUNT] = { .head = "waits", .group = true }, [L_NS] = { .head = "waited" }, [L_MEAN] = { .head = "mean" },
-		[L_MAX] = { .head = "max" }, [L_OWNER] = { .head = "then held by", .left = true, .group = true, .min = 12, .rank = 1 },
+		[L_MAX] = { .head = "max" }, [L_OWNER] = { .head = "then held by", .left = true, .group = true, .min = 12, .rank = 2 },
+		[L_NAME] = { .head = "variable", .left = true, .group = true, .min = 12, .rank = 1, .gone = true },
 	};
 	char comm[64];
 	struct grid g;
@@ -244,6 +245,8 @@ static int print_locks(const struct view *v, const struct lock_row *l, unsigned 
 		if (l[i].owner_tid)
 			snprintf(grid_cell(&g, i, L_OWNER)->s, CELL_LEN, "%s[%u]", fmt_escape(comm, sizeof(comm), l[i].owner),
 				 l[i].owner_tid);
+		snprintf(grid_cell(&g, i, L_NAME)->s, CELL_LEN, "%s", l[i].lock_name);
+		g.col[L_NAME].gone = g.col[L_NAME].gone && !*l[i].lock_name;
 	}
 	print_rows(v, &g, NULL);
 	grid_free(&g);

@@ -206,6 +206,37 @@ scenario_fsync_calls() {
 	E
 }
 
+# The same of a function, of a module where these have BTF.
+scenario_func_calls() {
+	local dm func=ext4_sync_file
+	in_vm func_calls && slow_ext4 func_calls || return
+	[ -e /sys/kernel/btf/ext4 ] || func=vfs_fsync_range
+	traced func_calls --func $func --slower 20ms -- "$b" fsync /tmp/mnt/file 6 || return
+	verify func_calls <<-E
+		journal = is_wait("journal commit", "task", "jbd2/*")
+		calls, truth = sorted(t.calls, key=lambda c: c["t"]), t.out["fsync"]
+		note(why_holds(t), same(len(calls), 6, "slow calls"), same((t.why["call"], t.why["slow"]), ("$func", 6), "of"))
+		for c, ns in zip(calls, truth):
+		    same((c["call"], c["comm"], c["ret"]), ("$func", "writer", 0), "call")
+		    close(c["wall"], ns, "wall of a call", 0.95, 1.001)
+		    at_least(along(c["tree"], journal, is_wait(None, None)), 120e6, f"jbd2's waits in {drawn({'nodes': c['path']})}")
+		note(close(sum(c["wall"] for c in calls), sum(truth), "wall", 0.95, 1.001))
+	E
+}
+
+# What an int says is half of a register.
+scenario_func_fails() {
+	in_vm func_fails || return
+	traced func_fails --func vfs_fsync_range --slower 1ns -- /usr/bin/python3 -c 'import os
+try:
+    os.fsync(os.pipe()[0])
+except OSError as e:
+    print("{\"errno\": %d}" % e.errno)' || return
+	verify func_fails <<-'E'
+		note(why_holds(t), same([c["ret"] for c in t.calls], [-t.out["errno"]], "returned"), same(t.out["errno"], 22, "errno"))
+	E
+}
+
 scenario_fault() {
 	local nb
 	in_vm fault || return
@@ -362,6 +393,21 @@ scenario_asleep() {
 	done
 }
 
+# Who gets the name that was asked for within the window: from then on, though it never wakes up again.
+scenario_becomes() {
+	cp "$(command -v sleep)" "$T/becomes" && trace_begin becomes -n becomes || return
+	"$T/becomes" 600 &
+	burner=$!
+	while [ "$(cat /proc/$burner/comm)" != becomes ]; do sleep 0.05; done
+	sleep 0.7
+	trace_end becomes
+	verify becomes <<-E
+		th, = t.threads("becomes")
+		note(same($trace_rc, 0, "exit status"), same((th["tid"], th["before"], th["ended"]), ($burner, False, False), "before, ended"))
+		note(why_holds(t), at_least(waited([th], "sleep"), 700e6, "asleep", [th]))
+	E
+}
+
 # As many forks as there can be: each child is there, for as long as it lived.
 scenario_forks() {
 	traced forks -- sh -c 'f() { i=0; while [ $i -lt 800 ]; do (:); i=$((i + 1)); done; }; f & f & wait; echo "{}"' || return
@@ -438,8 +484,8 @@ scenario_random() {
 	done
 }
 
-scenarios=(pipeline mutex renamed convoy wait4 unix tcp stopped inversion epoll hog rthog limited fsync fsync_calls fault flush swapin
-	reclaim reclaim_high pid kinds asleep forks executed clock_steps random)
+scenarios=(pipeline mutex renamed convoy wait4 unix tcp stopped inversion epoll hog rthog limited fsync fsync_calls func_calls func_fails fault flush swapin
+	reclaim reclaim_high pid kinds asleep becomes forks executed clock_steps random)
 after=end_all
 
 [ -z "${TRUTH_KEEP:-}" ] || mkdir -p "$TRUTH_KEEP"

@@ -479,6 +479,36 @@ static void test_symbols_resolve(void **state)
 	assert_string_equal(out[0].name, "?");
 }
 
+/* Of variables; where few are told, what lies behind one is another that is not. */
+static void test_symbols_data(void **state)
+{
+	static const uint64_t addr[] = { 0xffff888012345678, 0xffffffff81000200, 0xffffffff81000280, 0xffffffff81000288, 0xffffffff82003ea0 };
+	struct ksym_name out[5];
+	char file[PATH_MAX], *many = malloc(1 << 16), *p = many;
+
+	assert_non_null(many);
+	snprintf(file, sizeof(file), "%s", at("kallsyms"));
+	assert_int_equal(ksyms_resolve_data_in(file, addr, 5, out), 0);
+	assert_string_equal(out[0].name, "?");
+	assert_string_equal(out[1].name, "?");
+	assert_string_equal(out[2].name, "some_data");
+	assert_string_equal(out[3].name, "?");
+	assert_string_equal(out[4].name, "?");
+	p += snprintf(p, 64, "ffffffff81000280 D some_data\nffffffff81000284 T not_data\n");
+	for (unsigned int i = 0; i < 1000; i++)
+		p += snprintf(p, 64, "ffffffff%08x b var%u\n", 0x82000000 + 16 * i, i);
+	make_file(at("many"), many);
+	snprintf(file, sizeof(file), "%s", at("many"));
+	assert_int_equal(ksyms_resolve_data_in(file, addr, 5, out), 0);
+	assert_string_equal(out[0].name, "?");
+	assert_string_equal(out[1].name, "?");
+	assert_string_equal(out[3].name, "some_data");
+	assert_int_equal(out[3].offset, 8);
+	assert_string_equal(out[4].name, "var999");
+	assert_int_equal(out[4].offset, 0x30);
+	free(many);
+}
+
 static void test_symbols_lookup(void **state)
 {
 	static const char *const names[] = { "vfs_read", "nope", "mod_b", "vfs_read", "some_data" };
@@ -558,7 +588,7 @@ int main(void)
 		cmocka_unit_test(test_blockdev_node), cmocka_unit_test(test_blockdev_related),
 		cmocka_unit_test(test_blockdev_loop), cmocka_unit_test(test_mounts), cmocka_unit_test(test_cgroup_find),
 		cmocka_unit_test(test_cgroup_container), cmocka_unit_test(test_cgroup_path),
-		cmocka_unit_test(test_symbols_resolve), cmocka_unit_test(test_symbols_lookup),
+		cmocka_unit_test(test_symbols_resolve), cmocka_unit_test(test_symbols_data), cmocka_unit_test(test_symbols_lookup),
 		cmocka_unit_test(test_symbols_suffix), cmocka_unit_test(test_probes),
 	};
 

@@ -517,8 +517,10 @@ static void render_sched(const struct sink *sink, const struct sink_opts *opts, 
 	const struct stack stack = { 3, frames, NULL };
 	const struct lock_row locks[] = {
 		{ .kind = "rwsem write", .where = "ext4_buffered_write_iter", .stack = &stack, .count = 12, .ns = 90 * MS,
-		  .max = 30 * MS, .lock = 0xffff888012345678, .owner_pid = 900, .owner_tid = 901, .owner = "hog\033" },
-		{ .kind = "spinlock", .where = "unknown", .count = 1, .ns = 900, .max = 900, .lock = 16, .owner = "" },
+		  .max = 30 * MS, .lock = 0xffff888012345678, .owner_pid = 900, .owner_tid = 901, .owner = "hog\033",
+		  .lock_name = "" },
+		{ .kind = "spinlock", .where = "unknown", .count = 1, .ns = 900, .max = 900, .lock = 16, .owner = "",
+		  .lock_name = "jiffies_lock+0x8" },
 	};
 	const struct sched s = { 2, 4, 2, 2, 2, cpus, tasks, groups, pairs, locks };
 	const struct summary sum = { .t = 5 * S, .ns = 2 * S, .sched = &s };

@@ -4,6 +4,7 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 
+#include "model/lock_names.h"
 #include "model/stacks.h"
 #include "path/sched/sched_priv.h"
 
@@ -16,6 +17,7 @@ struct sched_locks {
 	sites_t now, before;              /* all CPUs, by site and flags; before: at the last interval */
 	VEC(struct lock_row) rows;
 	VEC(uint64_t) most;               /* of each row: the largest sum of one place */
+	struct lock_names names;
 };
 
 struct sched_locks *sched_locks_new(struct sched_state *st)
@@ -42,6 +44,7 @@ void sched_locks_free(struct sched_locks *l)
 	vec_free(&l->before);
 	vec_free(&l->rows);
 	vec_free(&l->most);
+	lock_names_free(&l->names);
 	free(l->percpu);
 	free(l);
 }
@@ -175,10 +178,24 @@ static int rows_make(struct sched_locks *l, bool interval)
 		err = row_add(l, &(struct lock_row){
 			.kind = sched_lock_kind(k->flags), .where = stack ? sched_lock_where(stack->name, stack->n) : "unknown",
 			.stack = stack, .count = k->count - (o ? o->count : 0), .ns = k->ns - (o ? o->ns : 0), .max = k->max,
-			.lock = k->lock, .owner_pid = k->owner_tgid, .owner_tid = k->owner_tid, .owner = k->owner });
+			.lock = k->lock, .owner_pid = k->owner_tgid, .owner_tid = k->owner_tid, .owner = k->owner, .lock_name = "" });
 	}
 	if (l->rows.n)
 		qsort(l->rows.v, l->rows.n, sizeof(*l->rows.v), row_order);
+	return err;
+}
+
+static int rows_name(struct sched_locks *l)
+{
+	int err = 0;
+
+	lock_names_clear(&l->names);
+	for (size_t i = 0; i < l->rows.n && !err; i++)
+		err = lock_names_add(&l->names, l->rows.v[i].lock);
+	if (!err)
+		err = lock_names_find(&l->names);
+	for (size_t i = 0; i < l->rows.n && !err; i++)
+		l->rows.v[i].lock_name = lock_names_get(&l->names, l->rows.v[i].lock);
 	return err;
 }
 
@@ -188,6 +205,8 @@ int sched_locks_read(struct sched_locks *l, struct sched *out, bool interval)
 
 	if (!err)
 		err = rows_make(l, interval);
+	if (!err && !interval)
+		err = rows_name(l);
 	if (err)
 		return err;
 	out->locks = l->rows.v;

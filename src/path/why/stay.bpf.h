@@ -7,6 +7,8 @@ const volatile s32 want_call = -1;       /* --call: number of the system call */
 const volatile bool want_calls;          /* --call or --func: only what is within a call is traced */
 const volatile u64 want_slower;          /* ns */
 const volatile u8 func_args;             /* of --func: parameters, behind which the program finds what it returns */
+const volatile u8 func_ret;              /* bytes that it returns: the rest of the register is anything */
+const volatile bool func_ret_signed;
 const volatile u32 hist_mask = 0xff;     /* entries of a CPU's history - 1 */
 const volatile u64 helper_ns = 5000000000;
 
@@ -433,11 +435,17 @@ static __always_inline bool was_there(u32 tid)
 	return t && *t == tid;
 }
 
+/* Names and groups, a task may get at any time. */
+static __always_inline bool may_become_wanted(void)
+{
+	return filter.by_comm || filter.by_cgroup;
+}
+
 /* One that is seen for the first time was there before the window. Not so where names or groups decide, which it may just
  * have got (those who had them were looked for at the beginning), or where it may have been lost. */
 static __always_inline u64 first_since(u32 tid, u64 now)
 {
-	return (filter.by_comm || filter.by_cgroup || lost[WHY_LOST_TASK]) && !was_there(tid) ? now : start;
+	return (may_become_wanted() || lost[WHY_LOST_TASK]) && !was_there(tid) ? now : start;
 }
 
 /* Since when whoever runs on the CPU has done so, for all that is known. */

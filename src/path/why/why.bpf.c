@@ -143,8 +143,8 @@ static __always_inline void switch_from(u64 *ctx, struct why_cpu *c, u32 how, u6
 		k->state = WHY_RUNS;
 		clock_begin(k, now);
 	}
-	if (!k && (!known || c->since < start) && task_wanted(prev)) {
-		k = task_of(prev, known ? running_since(c, now) : now);
+	if (!k && (!known || c->since < start || may_become_wanted()) && task_wanted(prev)) {
+		k = task_of(prev, known && c->since < start ? running_since(c, now) : now);
 		if (k && how != WHY_OFF_BLOCKED && k->nr == WHY_NR_UNKNOWN) /* it has entered no call since, nor left one */
 			k->nr = WHY_NR_USER;
 	}
@@ -210,7 +210,7 @@ static __always_inline bool switch_concerns(const struct why_cpu *c, struct task
 {
 	if (c->traced || c->tid != (u32)prev->pid || c->since < start)
 		return true;
-	return marked(&thread_marks, next->pid) || task_wanted(next);
+	return marked(&thread_marks, next->pid) || task_wanted(next) || (may_become_wanted() && task_wanted(prev));
 }
 
 SEC("tp_btf/sched_switch")
@@ -458,6 +458,15 @@ int why_func(u64 *ctx)
 	return 0;
 }
 
+static __always_inline s64 func_value(u64 ret)
+{
+	u32 unused = 64 - 8 * func_ret;
+
+	if (!func_ret || func_ret >= 8)
+		return func_ret ? ret : 0;
+	return func_ret_signed ? (s64)(ret << unused) >> unused : (s64)(ret << unused >> unused);
+}
+
 /* What it returns lies behind its parameters. */
 SEC("fexit")
 int why_func_end(u64 *ctx)
@@ -474,7 +483,7 @@ int why_func_end(u64 *ctx)
 	case 6: ret = CTX_ARG(ctx, 6); break;
 	}
 	if (ready)
-		call_end(bpf_ktime_get_ns(), ret);
+		call_end(bpf_ktime_get_ns(), func_value(ret));
 	return 0;
 }
 
@@ -719,7 +728,7 @@ static __always_inline void task_was_there(struct task_struct *t)
 {
 	u32 cpu = task_cpu(t), tid = t->pid;
 
-	if (!(filter.by_comm || filter.by_cgroup) || task_find(tid) || !task_wanted(t))
+	if (!may_become_wanted() || task_find(tid) || !task_wanted(t))
 		return;
 	if (task_on_cpu(t))
 		bpf_map_update_elem(&there, &cpu, &tid, BPF_ANY);
@@ -743,14 +752,12 @@ int why_open(struct bpf_iter__task *ctx)
 	}
 	k = task_find(t->pid);
 	if (!k && task_wanted(t)) {
-		u64 now = bpf_ktime_get_ns(), since = first_since(t->pid, now);
-
-		if (since == now) /* its time begins when it is seen: after the window */
+		if (first_since(t->pid, 0) != start) /* since when, nobody knows */
 			return 0;
 		if (task_on_cpu(t))
-			k = task_of(t, since);
+			k = task_of(t, start);
 		else
-			k = task_away(t, task_away_state(t), since);
+			k = task_away(t, task_away_state(t), start);
 		if (k && k->state == WHY_RUNS && k->nr == WHY_NR_UNKNOWN)
 			k->nr = WHY_NR_USER; /* one that makes no call and never sleeps */
 	}

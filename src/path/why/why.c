@@ -47,7 +47,7 @@ static void why_close(void *self)
 	why_tab_free(&st->waits);
 	why_tab_free(&st->runq);
 	vec_free(&st->calls);
-	vec_free(&st->locks);
+	lock_names_free(&st->locks);
 	free(st);
 }
 

@@ -2,10 +2,8 @@
 /* Records are checked here, and what is in them gets its names. */
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "kernel/symbols.h"
 #include "kernel/syscalls.h"
 #include "path/why/why_priv.h"
 
@@ -111,70 +109,6 @@ const char *why_nr_name(struct why_state *st, int32_t nr)
 		return name;
 	snprintf(text, sizeof(text), "syscall %d", nr);
 	return why_store_string(st->store, text);
-}
-
-/* ---- locks that are part of the kernel's data ---- */
-
-static int lock_order(const void *a, const void *b)
-{
-	const struct why_lock *x = a, *y = b;
-
-	return (x->addr > y->addr) - (x->addr < y->addr);
-}
-
-const char *why_lock_name(const struct why_state *st, uint64_t addr)
-{
-	const struct why_lock key = { addr, "" }, *l = NULL;
-
-	if (addr && st->locks.n)
-		l = bsearch(&key, st->locks.v, st->locks.n, sizeof(key), lock_order);
-	return l ? l->name : "";
-}
-
-static const char *lock_text(struct why_state *st, const struct ksym_name *name)
-{
-	char text[KSYM_NAME + 24];
-
-	if (name->name[0] == '?')
-		return "";
-	if (name->offset)
-		snprintf(text, sizeof(text), "%s+0x%llx", name->name, (unsigned long long)name->offset);
-	else
-		snprintf(text, sizeof(text), "%s", name->name);
-	return why_store_string(st->store, text);
-}
-
-/* One pass over the kernel's names for all of them. Where it hides its addresses, none has one. */
-int why_locks_name(struct why_state *st)
-{
-	struct ksym_name *names = NULL;
-	uint64_t *addr = NULL;
-	size_t n = 0;
-	int err = 0;
-
-	st->locks.n = 0;
-	for (size_t i = 0; i < st->waits.all.n && !err; i++)
-		if (st->waits.all.v[i].lock)
-			err = vec_push(&st->locks, (struct why_lock){ st->waits.all.v[i].lock, "" });
-	if (err || !st->locks.n)
-		return err;
-	qsort(st->locks.v, st->locks.n, sizeof(*st->locks.v), lock_order);
-	for (size_t i = 1; i < st->locks.n; i++)
-		if (st->locks.v[n].addr != st->locks.v[i].addr)
-			st->locks.v[++n] = st->locks.v[i];
-	st->locks.n = n + 1;
-	addr = calloc(st->locks.n, sizeof(*addr));
-	names = calloc(st->locks.n, sizeof(*names));
-	for (size_t i = 0; addr && i < st->locks.n; i++)
-		addr[i] = st->locks.v[i].addr;
-	if (!addr || !names)
-		err = -ENOMEM;
-	else if (!ksyms_resolve_data(addr, st->locks.n, names))
-		for (size_t i = 0; i < st->locks.n; i++)
-			st->locks.v[i].name = lock_text(st, &names[i]);
-	free(addr);
-	free(names);
-	return err;
 }
 
 void why_node_name(void *ctx, const struct why_seg *seg, struct crit_node *node)

@@ -3,6 +3,7 @@
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
+#include <dirent.h>
 #include <errno.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -100,27 +101,66 @@ static int processes_mark(struct why_state *st)
 	return 0;
 }
 
+/* What a program at its end has to know of a function. size: of what it returns, 0: nothing. */
+struct func { unsigned int params, size; bool sign; };
+
+static bool func_find(const struct btf *btf, const char *name, struct func *f)
+{
+	int id = btf__find_by_name_kind(btf, name, BTF_KIND_FUNC);
+	const struct btf_type *t, *ret;
+
+	if (id < 0)
+		return false;
+	t = btf__type_by_id(btf, btf__type_by_id(btf, (unsigned int)id)->type);
+	id = t->type ? btf__resolve_type(btf, t->type) : 0;
+	ret = id > 0 ? btf__type_by_id(btf, (unsigned int)id) : NULL;
+	*f = (struct func){ .params = btf_vlen(t), .size = ret ? 8 : 0 };
+	if (ret && (btf_is_int(ret) || btf_is_any_enum(ret))) {
+		f->size = ret->size;
+		f->sign = btf_is_int(ret) ? btf_int_encoding(ret) & BTF_INT_SIGNED : true;
+	}
+	return true;
+}
+
+/* In the kernel or, from 5.11, in a module. */
+static bool func_find_any(struct btf *kernel, const char *name, struct func *f)
+{
+	bool found = func_find(kernel, name, f);
+	DIR *dir = found ? NULL : opendir("/sys/kernel/btf");
+	const struct dirent *e;
+
+	while (dir && !found && (e = readdir(dir))) {
+		struct btf *btf = *e->d_name == '.' || !strcmp(e->d_name, "vmlinux") ? NULL : btf__load_module_btf(e->d_name, kernel);
+
+		found = btf && func_find(btf, name, f);
+		btf__free(btf);
+	}
+	if (dir)
+		closedir(dir);
+	return found;
+}
+
 /* --func: any function with BTF that fentry takes. */
 static int set_function(struct why_state *st, struct probe *p)
 {
-	struct btf *btf = probe_btf(p);
-	int id = btf__find_by_name_kind(btf, st->opts.call, BTF_KIND_FUNC), err;
-	const struct btf_type *t;
+	struct func f;
+	int err;
 
 	if (!probe_can(p, PROBE_FENTRY)) {
 		log_error("--func needs fentry: %s", probe_get(p, PROBE_FENTRY)->why);
 		return -EOPNOTSUPP;
 	}
-	if (id < 0) {
+	if (!func_find_any(probe_btf(p), st->opts.call, &f)) {
 		log_error("--func: this kernel has no function %s that can be probed", st->opts.call);
 		return -ENOENT;
 	}
-	t = btf__type_by_id(btf, btf__type_by_id(btf, (unsigned int)id)->type);
-	if (btf_vlen(t) > 6) {
+	if (f.params > 6) {
 		log_error("--func: %s has more parameters than fentry takes", st->opts.call);
 		return -EOPNOTSUPP;
 	}
-	st->skel->rodata->func_args = btf_vlen(t);
+	st->skel->rodata->func_args = (uint8_t)f.params;
+	st->skel->rodata->func_ret = (uint8_t)f.size;
+	st->skel->rodata->func_ret_signed = f.sign;
 	err = bpf_program__set_attach_target(st->skel->progs.why_func, 0, st->opts.call);
 	if (!err)
 		err = bpf_program__set_attach_target(st->skel->progs.why_func_end, 0, st->opts.call);

@@ -10,6 +10,7 @@
 #include "base/vec.h"
 #include "kernel/blockdev.h"
 #include "model/hooks.h"
+#include "model/lock_names.h"
 #include "model/records.h"
 #include "model/source.h"
 #include "model/stacks.h"
@@ -21,8 +22,6 @@ struct why_bpf;
 struct why_result;
 
 enum { WHY_OPEN_BEGIN, WHY_OPEN_END, WHY_OPENS };
-
-struct why_lock { uint64_t addr; const char *name; };
 
 struct why_state {
 	struct why_opts opts;
@@ -46,7 +45,7 @@ struct why_state {
 	uint64_t malformed, forgotten;    /* forgotten: stays that found no room */
 	uint64_t threads_lost;            /* records of threads that found none */
 	uint64_t records_seen;
-	VEC(struct why_lock) locks;       /* of waits, by address: those that the kernel has names for */
+	struct lock_names locks;          /* of waits */
 	bool pidns;                       /* the kernel's numbers are not those of /proc here */
 };
 
@@ -72,9 +71,6 @@ void why_node_name(void *ctx, const struct why_seg *seg, struct crit_node *node)
 enum why_part why_runq_part(uint8_t how); /* of enum why_how: what its time on the run queue is */
 /* Of a wait: what its stack says, else what ended it. */
 const char *why_reason(struct why_state *st, uint64_t site, uint8_t context, const struct stack **stack);
-/* Finds the names of all locks that were waited for; and one of these, "" when it has none. */
-int why_locks_name(struct why_state *st);
-const char *why_lock_name(const struct why_state *st, uint64_t addr);
 const char *why_nr_name(struct why_state *st, int32_t nr); /* of a system call or WHY_NR_FAULT; "" */
 void why_ender_name(struct why_state *st, uint8_t context, uint8_t vec, uint8_t write, uint32_t by_tid, uint32_t dev,
 		    struct ender *by);

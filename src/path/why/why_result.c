@@ -241,7 +241,7 @@ static int waits_add(struct why_state *st, struct why_tab *tab, bool interval)
 			continue;
 		w = (struct why_wait){ .count = a.count, .ns = a.ns, .max = a.max, .lock = a.lock, .owner = a.owner,
 				       .owner_pid = a.owner_tgid, .owner_tid = a.owner_tid, .before = a.before,
-				       .lock_name = why_lock_name(st, a.lock) };
+				       .lock_name = lock_names_get(&st->locks, a.lock) };
 		w.reason = why_reason(st, a.key.site, a.key.context, &w.stack);
 		if (a.owner_site)
 			w.owner_stack = stacks_get(st->stacks, a.owner_site, &reason);
@@ -519,6 +519,16 @@ static int result_sums(struct why_state *st, bool interval)
 	return err;
 }
 
+static int locks_name(struct why_state *st)
+{
+	int err = 0;
+
+	lock_names_clear(&st->locks);
+	for (size_t i = 0; i < st->waits.all.n && !err; i++)
+		err = lock_names_add(&st->locks, st->waits.all.v[i].lock);
+	return err ? err : lock_names_find(&st->locks);
+}
+
 int why_result_make(struct why_state *st, struct summary *out, bool interval)
 {
 	uint64_t now = st->end ? st->end : clock_monotonic();
@@ -528,7 +538,7 @@ int why_result_make(struct why_state *st, struct summary *out, bool interval)
 	r->waits.n = r->runq.n = r->threads.n = r->syscalls.n = r->path.n = r->chain.n = 0;
 	r->why = (struct why){ .call = st->opts.call ? st->opts.call : "" };
 	if (!interval)
-		err = why_locks_name(st);
+		err = locks_name(st);
 	if (!err)
 		err = result_sums(st, interval);
 	if (err)
