@@ -90,7 +90,7 @@ struct out {
 	uint8_t bits;
 	enum space space;
 	bool user_stack;
-	bool is_time, is_func;
+	bool is_time, is_func, is_stack;
 	uint32_t off, size;   /* in the record or the key */
 	struct list_walk *list;
 	struct path_walk *path;
