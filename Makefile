@@ -27,7 +27,7 @@ BPF_CFLAGS = -std=gnu11 -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Werror -Wno-u
 BPF_SRC := $(wildcard src/path/*/*.bpf.c src/kernel/*.bpf.c)
 BPF_OBJ := $(BPF_SRC:%.bpf.c=$(O)/%.bpf.o)
 SKEL    := $(BPF_SRC:%.bpf.c=$(O)/%.skel.h)
-LIB_SRC := $(filter-out $(BPF_SRC),$(wildcard src/base/*.c src/kernel/*.c src/model/*.c src/path/*/*.c src/expr/*.c src/view/*.c))
+LIB_SRC := $(filter-out $(BPF_SRC),$(wildcard src/base/*.c src/kernel/*.c src/model/*.c src/expr/*.c src/path/*/*.c src/view/*.c))
 CMD_SRC := $(wildcard src/cmd/*.c)
 LIB_OBJ := $(LIB_SRC:%.c=$(O)/%.o)
 CMD_OBJ := $(CMD_SRC:%.c=$(O)/%.o)
