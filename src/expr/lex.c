@@ -232,7 +232,7 @@ static long quoted(struct lexer *lx, struct token *t)
 		if (s[i] == '\\') {
 			used = escape_read(s + i + 1, &to[n]) + 1;
 			if (used == 1 || !to[n]) {
-				lex_fail(lx, (struct span){ t->span.at + (uint32_t)i, 2 },
+				lex_fail(lx, (struct span){ t->span.at + (uint32_t)i, s[i + 1] ? 2 : 1 },
 					 "unknown escape; there are \\n \\r \\t \\\\ \\\" \\' \\xNN");
 				return -1;
 			}

@@ -172,7 +172,8 @@ static const struct { const char *name; unsigned int layer; } headers[] = {
 	{ "ethhdr", 2 }, { "iphdr", 3 }, { "ipv6hdr", 3 }, { "tcphdr", 4 }, { "udphdr", 4 }, { "icmphdr", 4 }, { "icmp6hdr", 4 },
 };
 
-/* l2, l3, l4 behind the type. A name that only begins so is no mark. */
+/* l2, l3, l4 behind the type: the layer that skb->data points at where the probe is. Headers of it and of those above can be
+ * read. A name that only begins so is no mark. */
 static bool layer_mark(struct parser *ps, struct expr *e)
 {
 	const char *s = ps->lx.text + ps->lx.at;
@@ -188,11 +189,12 @@ static bool layer_mark(struct parser *ps, struct expr *e)
 		ps->lx.at += 2;
 	}
 	for (size_t i = 0; i < sizeof(headers) / sizeof(headers[0]); i++) {
-		if (strcmp(headers[i].name, e->type.name) || headers[i].layer == (e->layer ? e->layer : 3))
+		unsigned int layer = headers[i].layer, mark = e->layer ? e->layer : 3;
+
+		if (strcmp(headers[i].name, e->type.name) || layer >= mark)
 			continue;
-		lex_fail(&ps->lx, at.len ? at : e->type.span, "struct %s is of layer %u, not of %s; write l%u behind the parenthesis",
-			 e->type.name, headers[i].layer, at.len ? e->layer == 2 ? "l2" : e->layer == 3 ? "l3" : "l4" :
-			 "l3, which is meant without a mark", headers[i].layer);
+		lex_fail(&ps->lx, at.len ? at : e->type.span, "struct %s is of layer %u, %sl%u says that skb->data is past it; "
+			 "write l%u behind the type", e->type.name, layer, at.len ? "but " : "and without a mark ", mark, layer);
 		return false;
 	}
 	return true;

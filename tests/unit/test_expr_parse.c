@@ -82,6 +82,8 @@ static const struct { const char *text, *tree; } good[] = {
 	{ "p f a=(size_t)-1 b=(size) c=(size)-1", "p f a=(!(size_t)(-1)) b=size c=(size - 1)" },
 	{ "p f a=@(struct tcphdr *)l4%0->source b=@(struct ethhdr *)l2 skb->h_proto c=@(struct udphdr)l4(skb)->len",
 	  "p f a=((@(struct tcphdr *)l4%0)->source) b=((@(struct ethhdr *)l2(skb))->h_proto) c=((@(struct udphdr)l4(skb))->len)" },
+	{ "p f a=@(struct udphdr*)l3%2->dest b=@(struct tcphdr *)%0->Sdata[0]",
+	  "p f a=((@(struct udphdr *)l3%2)->dest) b=(((@(struct tcphdr *)%0)->Sdata)[0])" },
 	{ "p f a=@(struct iphdr *)l3skb->x b=@(struct vlan_hdr *)l2%0->y", "p f a=((@(struct iphdr *)(l3skb))->x) b=((@(struct vlan_hdr *)l2%0)->y)" },
 	{ "p f a=list(%0->children, struct task_struct, sibling)->comm b=str(%0) c=path()",
 	  "p f a=(list((%0->children), struct task_struct, sibling)->comm) b=str(%0) c=path()" },
@@ -153,9 +155,10 @@ static const struct { const char *text, *says; } bad[] = {
 	{ "p f a={99999999999999999999}", "too large" }, { "p f a={0x}", "hexadecimal" }, { "p f f:a=={1.2.3.400}", "not an IPv4" },
 	{ "p f f:a=={1:2:3}", "not an IPv6" }, { "p f f:a=={\"}x", "this quote is not closed" }, { "p f f:a==\"{\\q}\"", "unknown escape" },
 	{ "p f f:a=={'ab'}", "one character" },
-	{ "p f a=@(struct tcphdr *){l3}%0->source", "struct tcphdr is of layer 4, not of l3; write l4" },
-	{ "p f a=@({struct ethhdr *})%0->h_proto", "struct ethhdr is of layer 2, not of l3, which is meant without a mark; write l2" },
-	{ "p f a=@(struct iphdr *){l4}%0->ttl", "layer 3" }, { "p f a=@(struct iphdr *){l7}%0->ttl", "a layer's mark is l2, l3 or l4" },
+	{ "p f a=@(struct iphdr *){l4}%0->ttl", "struct iphdr is of layer 3, but l4 says that skb->data is past it; write l3" },
+	{ "p f a=@({struct ethhdr *})%0->h_proto", "struct ethhdr is of layer 2, and without a mark l3 says that" },
+	{ "p f a=@(struct ethhdr *){l3}%0->h_proto", "write l2" },
+	{ "p f a=@(struct iphdr *){l7}%0->ttl", "a layer's mark is l2, l3 or l4" },
 	{ "p f a=@({int})%0", "a packet's header is a structure" }, { "p f a=@(struct {})%0", "name of a type" },
 	{ "p f a=@(struct iphdr *)l3{}", "a value" },
 
@@ -348,8 +351,8 @@ static void test_print(void **state)
 {
 	static const struct { const char *text, *note, *out; unsigned int width; } t[] = {
 		{ "p f a=%0-> b=%1", NULL, "# the name of a member was expected behind ->\n#   p f a=%0-> b=%1\n#             ^\n", 0 },
-		{ "p f a=@(struct ethhdr *)%0", "one\ntwo", "# struct ethhdr is of layer 2, not of l3, which is meant without a mark; write l2 "
-		  "behind the parenthesis\n#   p f a=@(struct ethhdr *)%0\n#           ^~~~~~~~~~~~~~~\n#   one\n#   two\n", 0 },
+		{ "p f a=@(struct ethhdr *)%0", "one\ntwo", "# struct ethhdr is of layer 2, and without a mark l3 says that skb->data is past "
+		  "it; write l2 behind the type\n#   p f a=@(struct ethhdr *)%0\n#           ^~~~~~~~~~~~~~~\n#   one\n#   two\n", 0 },
 		/* wide, combining and control characters, and bytes that are none */
 		{ "p f f:c==\"\xe6\xbc\xa2\xe5\xad\x97\" && x=1", NULL,
 		  "# '=' names an argument; == compares\n#   p f f:c==\"\xe6\xbc\xa2\xe5\xad\x97\" && x=1\n#                       ^\n", 0 },
