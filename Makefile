@@ -16,7 +16,7 @@ WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
 CFLAGS  ?= -O2 -g
 ALL_CFLAGS = -std=gnu11 $(WARN) $(CFLAGS) $(SAN) -D_GNU_SOURCE -DSPOOR_VERSION='"$(VERSION)"' \
            -Iinclude -Isrc -Ibpf -I$(O) -include src/base/banned.h
-LDLIBS  := -lbpf -lelf -lz
+LDLIBS  := -lbpf -ldw -lelf -lz
 
 # Kernel-side code: one target architecture a build, chosen by BPF_ARCH (x86 or arm64).
 BPF_ARCH ?= $(if $(filter aarch64,$(ARCH)),arm64,x86)

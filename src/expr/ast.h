@@ -57,12 +57,15 @@ struct expr {
 	enum expr_kind kind;
 	enum expr_op op;
 	struct span span;        /* of all of it; EXPR_MEMBER's name: name_span */
-	struct span name_span;
+	struct span name_span;   /* of EXPR_BINARY the operator */
 	uint64_t number;
 	const char *text;
 	uint8_t addr[16];
 	uint8_t naddr;           /* 4 or 16 */
-	uint8_t layer;           /* of EXPR_PACKET: 2, 3, 4; 0: not given, which means 3 */
+	/* Of EXPR_PACKET: the layer that skb->data points at where the probe is: 2, 3, 4; 0: not given, which means 3. The header
+	 * read is the one that type names, of that layer or above (struct udphdr with l3 is behind the IP header); members
+	 * cdata, sdata, ldata, qdata, Sdata are what follows that header. So it is in surftrace. */
+	uint8_t layer;
 	bool arrow;
 	struct type_name type;
 	struct expr *a, *b;

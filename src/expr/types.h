@@ -62,7 +62,8 @@ struct types *types_of_binary(const char *path);
 int types_add(struct types *t, const char *path);
 void types_free(struct types *t);
 
-/* Members, enumerators or parameters. 0 or -ENOMEM, -EINVAL (the BTF or DWARF is broken). */
+/* Members, enumerators or parameters. 0 or -ENOMEM, -EINVAL (the BTF or DWARF is broken). A TYPE_FORWARD becomes the
+ * structure that it stands for, when that is anywhere; else it stays, and that is no error. */
 int type_complete(struct types *t, struct type *ty);
 
 /* "task_struct" as a structure, union or enum; TYPE_VOID of kind: a typedef or base type, "u32", "unsigned int". NULL with
@@ -92,6 +93,7 @@ const char *type_member_nearest(struct types *t, struct type *ty, const char *na
 
 /* "struct task_struct *", "char [16]"; returns buf. */
 char *type_print(const struct type *ty, char *buf, size_t cap);
+char *type_print_named(const struct type *ty, const char *name, char *buf, size_t cap); /* "char comm[16]" */
 /* "int vfs_read(struct file *file, char *buf, size_t count, loff_t *pos)"; returns buf. */
 char *type_print_function(struct types *t, struct type *fn, const char *name, char *buf, size_t cap);
 /* Layout with offsets, sizes, holes and bit fields, as pahole's, of a complete structure, union or enum. */

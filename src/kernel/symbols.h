@@ -10,6 +10,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct ksym { uint64_t addr; char type; const char *name, *module; }; /* as kallsyms has it; module "": the kernel's own */
+typedef int (*ksym_fn)(void *ctx, const struct ksym *sym); /* non-zero ends the walk */
+
+/* Every symbol of file (NULL: /proc/kallsyms). 0, -EPERM when all addresses were 0 (the names were told), or -errno. */
+int ksyms_walk(const char *file, ksym_fn fn, void *ctx);
+
 enum { KSYM_NAME = 80, KSYM_MODULE = 32 };
 
 struct ksym_name {

@@ -64,10 +64,10 @@ void ufuncs_free(ufuncs_t *f);
 /* USDT: the notes .note.stapsdt. */
 enum { USDT_ARGS = 12 };
 struct usdt_arg {
-	enum { USDT_CONST, USDT_REG, USDT_MEM, USDT_SIB } kind;
+	enum { USDT_CONST, USDT_REG, USDT_MEM, USDT_SIB, USDT_UNKNOWN /* cannot be read: a vector register */ } kind;
 	int8_t size;             /* bytes, negative: signed */
 	int64_t value;           /* of CONST; of MEM and SIB the displacement */
-	char reg[8], index[8];   /* "ax", "bp" as in pt_regs: base, index */
+	char reg[8], index[8];   /* as in pt_regs, "ax", "bp", "r8"; arm64: "x0", "sp": base, index. "ip": the probe's own address */
 	uint8_t scale;
 };
 struct usdt {
