@@ -106,6 +106,42 @@ struct types *types_of_kernel(const char *btf_path)
 	return t;
 }
 
+struct types *types_of_binary(const char *path)
+{
+	struct types *t = types_begin();
+	struct origin *o = t ? types_dwarf_new(t, path) : NULL;
+	int err = !t ? -ENOMEM : o ? types_origin_add(t, o) : -errno;
+
+	if (!err)
+		return t;
+	types_free(t);
+	errno = -err;
+	return NULL;
+}
+
+/* "/lib/modules/6.1.0/net/nf-tables.ko" -> "nf_tables" */
+static void module_name(const char *path, char *name, size_t cap)
+{
+	const char *slash = strrchr(path, '/'), *from = slash ? slash + 1 : path;
+
+	snprintf(name, cap, "%.*s", (int)strcspn(from, "."), from);
+	for (; *name; name++)
+		*name = *name == '-' ? '_' : *name;
+}
+
+/* Before the modules of the running kernel: what is given by hand counts more. */
+int types_add(struct types *t, const char *path)
+{
+	struct origin *o = types_dwarf_new(t, path);
+	char name[64];
+
+	if (!o && errno == ENODATA && t->vmlinux) { /* BTF of a module made for this very kernel */
+		module_name(path, name, sizeof(name));
+		o = types_btf_new(t, path, name, t->vmlinux);
+	}
+	return o ? types_origin_add(t, o) : -errno;
+}
+
 /* --- modules --- */
 
 static void module_open(struct types *t, const char *name)

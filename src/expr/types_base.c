@@ -30,6 +30,14 @@ const char *types_base_spelling(const char *canonical, unsigned int n)
 	return n ? NULL : canonical;
 }
 
+/* s8 and u8, and what else has a name of its own but comes down to a signed or unsigned char, are numbers. */
+enum type_kind types_byte_kind(const char *base, const char *alias)
+{
+	if (!strcmp(base, "char"))
+		return TYPE_CHAR;
+	return !alias && (!strcmp(base, "signed char") || !strcmp(base, "unsigned char")) ? TYPE_CHAR : TYPE_INT;
+}
+
 enum { W_CHAR, W_SHORT, W_INT, W_LONG, W_SIGNED, W_UNSIGNED, W_INT128, W_FLOAT, W_DOUBLE, W_BOOL, W_N };
 static const char *const words[W_N] = {
 	"char", "short", "int", "long", "signed", "unsigned", "__int128", "float", "double", "_Bool",

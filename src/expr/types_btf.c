@@ -29,14 +29,6 @@ static struct type *fail(int err)
 
 /* --- one type --- */
 
-/* Is it text? s8 and u8, and what else has a name of its own but comes down to a signed or unsigned char, are numbers. */
-static enum type_kind byte_kind(const char *base, const char *alias)
-{
-	if (!strcmp(base, "char"))
-		return TYPE_CHAR;
-	return !alias && (!strcmp(base, "signed char") || !strcmp(base, "unsigned char")) ? TYPE_CHAR : TYPE_INT;
-}
-
 static struct type *int_make(struct btf_origin *o, const struct btf_type *bt)
 {
 	const char *name = types_base_name(btf_file_str(o->file, bt->name_off));
@@ -47,7 +39,7 @@ static struct type *int_make(struct btf_origin *o, const struct btf_type *bt)
 	if (BTF_INT_ENCODING(info) & BTF_INT_BOOL || !strcmp(name, "_Bool"))
 		kind = TYPE_BOOL;
 	else if (bt->size == 1)
-		kind = byte_kind(name, NULL);
+		kind = types_byte_kind(name, NULL);
 	ty = types_new(o->o.store, kind, name, bt->size);
 	if (ty) {
 		ty->is_signed = BTF_INT_ENCODING(info) & BTF_INT_SIGNED || !strcmp(name, "char");
@@ -124,7 +116,7 @@ static struct type *typedef_make(struct btf_origin *o, const struct btf_type *bt
 	*ty = *is;
 	ty->alias = btf_file_str(o->file, bt->name_off);
 	if (ty->kind == TYPE_CHAR)
-		ty->kind = byte_kind(ty->name, ty->alias);
+		ty->kind = types_byte_kind(ty->name, ty->alias);
 	return ty;
 }
 

@@ -45,6 +45,8 @@ int types_origin_add(struct types *t, struct origin *o); /* 0 or -ENOMEM */
 
 /* "long unsigned int" -> "unsigned long"; what is no such name stays. */
 const char *types_base_name(const char *name);
+/* The kind of a type of one byte by its name, and by the typedef that it has: s8 and u8 are numbers. */
+enum type_kind types_byte_kind(const char *base, const char *alias);
 /* The spellings under which a base type may be found, in turn; NULL ends. */
 const char *types_base_spelling(const char *canonical, unsigned int i);
 /* "long unsigned", "unsigned" -> "unsigned long", "unsigned int"; NULL: not words of base types. */
@@ -57,5 +59,8 @@ struct type *types_btf_tracepoint(struct origin *o, const char *name);
 int types_btf_find_id(struct origin *o, enum type_kind what, const char *name); /* 0: none */
 const char *types_btf_module(const struct origin *o);                          /* "" of vmlinux */
 int types_btf_fd(struct origin *o);                                            /* of a module's in the kernel; -errno */
+
+/* Of DWARF. NULL with errno set, ENODATA: there is none. */
+struct origin *types_dwarf_new(struct types *t, const char *path);
 
 #endif
