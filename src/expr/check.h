@@ -36,6 +36,7 @@ struct check {
 };
 
 /* 0 or -errno with the diagnosis. */
+int check_target(struct check *c);
 int check_expr(struct check *c, const struct expr *e, struct value *out);
 int check_call(struct check *c, const struct expr *e, struct value *out);
 int check_packet(struct check *c, const struct expr *e, struct value *out);

@@ -59,14 +59,6 @@ static int path_offsets(struct check *c, struct path_walk *w)
 	return err ? err : offset_of(c, "mount", "mnt", &w->mount_mnt);
 }
 
-static int member_number(struct check *c, struct value base, const char *name, struct span at, struct ir **out)
-{
-	struct value v;
-	int err = check_member(c, base, name, at, at, &v);
-
-	return err ? err : check_number(c, &v, at, out);
-}
-
 int check_path(struct check *c, struct value v, struct span at, struct value *out)
 {
 	const struct type *t = v.type && v.type->kind == TYPE_PTR ? v.type->to : v.type;
@@ -105,7 +97,7 @@ static int call_list(struct check *c, const struct expr *e, struct value *out)
 	const struct expr *head = e->args, *type = head->next, *link = type->next;
 	struct list_walk *w = plan_alloc(c->plan, sizeof(*w));
 	struct ir *elem = ir_new(c, IR_ARG, NULL, NULL);
-	struct value v, next;
+	struct value v;
 	struct type *t = NULL;
 	struct member m;
 	int err;
@@ -122,7 +114,6 @@ static int call_list(struct check *c, const struct expr *e, struct value *out)
 			 v.type->kind == TYPE_PTR && !strcmp(v.type->to->name, "list_head")))
 		return diag_set(c->d, -EINVAL, head->span, "a list begins at a struct list_head");
 	err = v.place && v.type->kind != TYPE_PTR ? (w->head = v.ir, 0) : check_number(c, &v, head->span, &w->head);
-	err = err ? err : check_member(c, v, "next", head->span, head->span, &next);
 	err = err ? err : type_member(c->types, t, link->text, &m);
 	if (err)
 		return diag_set(c->d, err, link->span, "struct %s has no member '%s'", t->name, link->text);

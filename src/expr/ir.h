@@ -68,7 +68,6 @@ enum { STACK_DEPTH = 64, STACK_HEAD = 8, STRING_MAX = 256, STRING_KEY = 64, BYTE
 struct list_walk {
 	struct ir *head;      /* address of the list_head */
 	struct ir *elem;      /* what is shown of an element; its IR_ARG of slot LIST_SLOT is the element's address */
-	uint64_t next_off;    /* of .next in struct list_head */
 	uint64_t link_off;    /* of the list_head within the element */
 	struct type *type;    /* of elem */
 	enum out_kind kind;   /* of an element: NUMBER or STRING */
