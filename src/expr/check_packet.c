@@ -9,14 +9,13 @@ static const struct { const char *name; unsigned int layer; } headers[] = {
 	{ "ethhdr", 2 }, { "iphdr", 3 }, { "ipv6hdr", 3 }, { "tcphdr", 4 }, { "udphdr", 4 }, { "icmphdr", 4 }, { "icmp6hdr", 4 },
 };
 
-static int layer_check(struct check *c, const struct expr *e, unsigned int layer)
+/* Of the header that the type names; of other types the mark's. The parser has seen to it that it is not below the mark. */
+static unsigned int layer_of(const struct expr *e)
 {
 	for (size_t i = 0; i < sizeof(headers) / sizeof(headers[0]); i++)
-		if (!strcmp(headers[i].name, e->type.name) && headers[i].layer != layer)
-			return diag_set(c->d, -EINVAL, e->type.span, "struct %s is a header of layer %u: @(struct %s *)l%u, not l%u%s",
-					headers[i].name, headers[i].layer, headers[i].name, headers[i].layer, layer,
-					e->layer ? "" : " (which it is when left out)");
-	return 0;
+		if (!strcmp(headers[i].name, e->type.name))
+			return headers[i].layer;
+	return e->layer ? e->layer : 3;
 }
 
 /* A member of the sk_buff as a number. */
@@ -42,10 +41,12 @@ static struct ir *ir_cond(struct check *c, struct ir *is, struct ir *then, struc
 	return ir;
 }
 
-/* A driver's packet has no network header until the stack takes it: then its data begin there. */
+/* A driver's packet has no network header until the stack takes it: then its data tell, which begin at the marked layer. */
 static struct ir *layer3(struct check *c, struct value skb, struct span at, struct ir *head, struct ir *net)
 {
-	return ir_cond(c, ir_two(c, IR_NE, net, ir_num(c, 0)), ir_two(c, IR_ADD, head, net), skb_member(c, skb, "data", at));
+	struct ir *data = ir_add(c, skb_member(c, skb, "data", at), c->packet_mark == 2 ? 14 : 0);
+
+	return ir_cond(c, ir_two(c, IR_NE, net, ir_num(c, 0)), ir_two(c, IR_ADD, head, net), data);
 }
 
 /* The transport header is set late, too, and until then unset or that of layer 3: then by the IP header's length. */
@@ -85,19 +86,20 @@ static int packet_base(struct check *c, const struct expr *e, struct value *skb)
 
 int check_packet(struct check *c, const struct expr *e, struct value *out)
 {
-	unsigned int layer = e->layer ? e->layer : 3;
+	unsigned int layer = layer_of(e);
 	bool any = !strcmp(e->type.name, "xdata");
 	struct value skb;
 	struct ir *head, *net, *at;
 	struct type *to = NULL;
-	int err = layer_check(c, e, layer);
+	int err = 0;
 
-	if (!err && !any)
+	if (!any)
 		err = check_type(c, &(struct type_name){ .span = e->type.span, .tag = e->type.tag, .name = e->type.name }, &to);
 	if (!err)
 		err = packet_base(c, e, &skb);
 	if (err)
 		return err;
+	c->packet_mark = e->layer ? e->layer : 3;
 	head = skb_member(c, skb, "head", e->a->span);
 	net = skb_member(c, skb, "network_header", e->a->span);
 	if (layer == 2)
@@ -110,7 +112,25 @@ int check_packet(struct check *c, const struct expr *e, struct value *out)
 	return to && !out->type ? check_oom(c) : 0;
 }
 
-/* cdata[i] and its like: the packet from the header's beginning. -ENOENT: no such name. */
+/* Where what the header carries begins. */
+static struct ir *packet_payload(struct check *c, const struct value *packet)
+{
+	const struct type *t = packet->type ? packet->type->to : NULL;
+	struct ir *len;
+
+	if (t && !strcmp(t->name, "iphdr")) { /* its length in words is in the first byte, TCP's in the 13th */
+		len = ir_load(c, packet->ir, 0, 1, false, SPACE_KERNEL);
+		len = ir_two(c, IR_BAND, len, ir_num(c, 15));
+	} else if (t && !strcmp(t->name, "tcphdr")) {
+		len = ir_load(c, packet->ir, 12, 1, false, SPACE_KERNEL);
+		len = ir_two(c, IR_SHR, len, ir_num(c, 4));
+	} else {
+		return ir_add(c, packet->ir, t ? t->size : 0);
+	}
+	return ir_two(c, IR_ADD, packet->ir, ir_two(c, IR_SHL, len, ir_num(c, 2)));
+}
+
+/* cdata[i] and its like: what follows the header. -ENOENT: no such name. */
 int check_packet_data(struct check *c, const struct value *packet, const char *name, struct value *out)
 {
 	static const struct { const char *name; unsigned int bytes; } kinds[] = {
@@ -123,8 +143,8 @@ int check_packet_data(struct check *c, const struct value *packet, const char *n
 			continue;
 		of = kinds[i].bytes ? type_of_number(kinds[i].bytes, false) : types_find(c->types, TYPE_VOID, "char");
 		of = of ? types_array(c->types, of, 0) : NULL;
-		*out = (struct value){ .ir = packet->ir, .type = of, .place = true, .param = -1, .text_at = !kinds[i].bytes };
-		return of ? 0 : check_oom(c);
+		*out = (struct value){ .ir = packet_payload(c, packet), .type = of, .place = true, .param = -1, .text_at = !kinds[i].bytes };
+		return of && out->ir ? 0 : check_oom(c);
 	}
 	return -ENOENT;
 }
