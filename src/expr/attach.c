@@ -173,8 +173,8 @@ static int program(struct attempt *t, enum mode m, bool entry, int btf_id, int b
 		emit_free(&g.e);
 		return fd;
 	}
-	if (t->env->debug)
-		emit_print(&g.e, t->env->debug_out);
+	if (t->env->programs)
+		emit_print(&g.e, t->env->programs);
 	fd = prog_load(&g, entry ? "spoor_entry" : "spoor_probe", btf_id, btf_fd, &log);
 	emit_free(&g.e);
 	if (log)

@@ -220,9 +220,10 @@ static int target_usdt(struct check *c)
 	int err = usdts_find(p->path, c->ast->provider, c->ast->func, &p->usdts);
 
 	p->point = POINT_USDT;
+	p->usdt_place = c->env->usdt_place;
 	if (err)
 		return diag_set(c->d, err, c->ast->target_span, "%s: %s", p->path, strerror(-err));
-	if (!p->usdts.n)
+	if (p->usdts.n <= p->usdt_place)
 		return diag_set(c->d, -ENOENT, c->ast->target_span, "%s has no probe %s:%s", p->path, c->ast->provider, c->ast->func);
 	if (c->ast->letter == 'R')
 		return diag_set(c->d, -EINVAL, c->ast->target_span, "a USDT probe has no return: use 'P'");
