@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later OR GPL-2.0 */
 #include <errno.h>
 #include <fcntl.h>
-#include <gelf.h>
 #include <stdbool.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "expr/btf.h"
+#include "kernel/elf_file.h"
 
 #define KERNEL_BTF "/sys/kernel/btf/"
 enum { NAME_LONGEST = 512, SCANS = 8, FILE_LARGEST = 256 << 20 };
@@ -143,40 +143,26 @@ struct btf_file *btf_file_new(const void *data, size_t size, struct btf_file *ba
 	return file_take(p, size, base);
 }
 
-static Elf_Scn *section_find(Elf *elf, const char *name)
-{
-	Elf_Scn *scn = NULL;
-	GElf_Shdr sh;
-	size_t names;
-
-	if (elf_getshdrstrndx(elf, &names))
-		return NULL;
-	while ((scn = elf_nextscn(elf, scn))) {
-		const char *is = gelf_getshdr(scn, &sh) ? elf_strptr(elf, names, sh.sh_name) : NULL;
-
-		if (is && !strcmp(is, name))
-			return scn;
-	}
-	return NULL;
-}
-
-static struct btf_file *elf_open(int fd, struct btf_file *base)
+static struct btf_file *elf_open(const char *path, struct btf_file *base)
 {
 	struct btf_file *f = NULL;
+	struct elf_file elf;
 	Elf_Data *data;
 	Elf_Scn *scn;
-	Elf *elf;
+	int err = elf_file_open(path, &elf);
 
-	elf_version(EV_CURRENT);
-	elf = elf_begin(fd, ELF_C_READ, NULL);
-	scn = elf ? section_find(elf, ".BTF") : NULL;
+	if (err) {
+		errno = -err;
+		return NULL;
+	}
+	scn = elf_file_section(elf.elf, ".BTF");
 	data = scn ? elf_rawdata(scn, NULL) : NULL;
-	if (data && data->d_buf)
+	/* ids of a module built elsewhere count from a base of its own, which comes with it (from 6.11 on) */
+	if (data && data->d_buf && !(base && elf_file_section(elf.elf, ".BTF.base")))
 		f = btf_file_new(data->d_buf, data->d_size, base);
 	else
 		errno = ENODATA;
-	if (elf)
-		elf_end(elf);
+	elf_file_close(&elf);
 	return f;
 }
 
@@ -206,9 +192,9 @@ static void *raw_read(int fd, size_t size, bool may_map)
 	return p;
 }
 
-static struct btf_file *fd_open(int fd, bool of_kernel, struct btf_file *base)
+static struct btf_file *fd_open(const char *path, int fd, bool of_kernel, struct btf_file *base)
 {
-	unsigned char magic[4] = { 0 };
+	unsigned char magic[2] = { 0 };
 	struct stat st;
 	void *data;
 
@@ -220,8 +206,8 @@ static struct btf_file *fd_open(int fd, bool of_kernel, struct btf_file *base)
 	}
 	if (pread(fd, magic, sizeof(magic), 0) < 0)
 		return NULL;
-	if (!memcmp(magic, ELFMAG, SELFMAG))
-		return elf_open(fd, base);
+	if (magic[0] != (BTF_MAGIC & 0xff) || magic[1] != BTF_MAGIC >> 8)
+		return elf_open(path, base);
 	if (st.st_size > FILE_LARGEST) {
 		errno = EINVAL;
 		return NULL;
@@ -237,7 +223,7 @@ struct btf_file *btf_file_open(const char *path, struct btf_file *base)
 
 	if (fd < 0)
 		return NULL;
-	f = fd_open(fd, !strncmp(path, KERNEL_BTF, strlen(KERNEL_BTF)), base);
+	f = fd_open(path, fd, !strncmp(path, KERNEL_BTF, strlen(KERNEL_BTF)), base);
 	err = errno;
 	close(fd);
 	errno = err;

@@ -13,7 +13,8 @@ enum { NAMES_MOST = 8 << 20, BUCKETS_FIRST = 1024 };
 
 struct dwarf_file {
 	Dwfl *dwfl;
-	Dwarf *dwarf, *alt;
+	Dwarf *dwarf;
+	VEC(Dwarf *) parts;          /* dwarf first */
 	bool relocatable, indexed;
 	VEC(struct dwarf_name) names;
 	uint32_t *head, buckets;
@@ -73,9 +74,16 @@ static int file_load(struct dwarf_file *f, const char *path, int fd)
 
 struct dwarf_file *dwarf_file_open(const char *path)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), err;
+	struct elf_file elf; /* looked at before libdwfl does, which takes more than ELF files */
 	struct dwarf_file *f;
+	int fd, err = elf_file_open(path, &elf);
 
+	if (err) {
+		errno = -err;
+		return NULL;
+	}
+	elf_file_close(&elf);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return NULL;
 	f = calloc(1, sizeof(*f));
@@ -98,6 +106,7 @@ void dwarf_file_free(struct dwarf_file *f)
 	if (f->dwfl)
 		dwfl_end(f->dwfl);
 	vec_free(&f->names);
+	vec_free(&f->parts);
 	free(f->head);
 	free(f);
 }
@@ -167,11 +176,11 @@ static bool is_declaration(Dwarf_Die *die)
 	return dwarf_attr(die, DW_AT_declaration, &at) && !dwarf_formflag(&at, &yes) && yes;
 }
 
-static int name_add(struct dwarf_file *f, Dwarf_Die *die, bool alt, bool unit)
+static int name_add(struct dwarf_file *f, Dwarf_Die *die, uint16_t part, bool unit)
 {
 	int what = what_is(dwarf_tag(die));
 	const char *name = what < 0 ? NULL : dwarf_diename(die);
-	struct dwarf_name n = { .name = name, .alt = alt, .unit = unit }, *known;
+	struct dwarf_name n = { .name = name, .part = part, .unit = unit }, *known;
 	uint32_t *slot;
 
 	if (!name || !name[0] || is_declaration(die))
@@ -207,36 +216,47 @@ bool dwarf_child_next(Dwarf_Die *parent, Dwarf_Die *child, bool *begun)
 	return true;
 }
 
-static int units_index(struct dwarf_file *f, Dwarf *dwarf, bool alt)
+/* Its number; -1: no memory, or too many. One file (.dwp) may hold the parts of many units, which then follow each other. */
+static int part_number(struct dwarf_file *f, Dwarf *dwarf)
 {
+	if (f->parts.n && f->parts.v[f->parts.n - 1] == dwarf)
+		return (int)f->parts.n - 1;
+	if (f->parts.n > UINT16_MAX || vec_push(&f->parts, dwarf))
+		return -1;
+	return (int)f->parts.n - 1;
+}
+
+static int units_index(struct dwarf_file *f, Dwarf *dwarf)
+{
+	int first = part_number(f, dwarf), err = first < 0 ? -ENOMEM : 0;
+	Dwarf_Die top, split, child;
 	Dwarf_CU *cu = NULL;
 	Dwarf_Half version;
-	Dwarf_Die top, split, child;
 	uint8_t type;
-	int err = 0;
 
 	while (!err && !dwarf_get_units(dwarf, cu, &cu, &version, &type, &top, &split)) {
-		bool begun = false, unit = version < 5 && type == DW_UT_type;
-		Dwarf_Die *from = type == DW_UT_skeleton && split.addr ? &split : &top;
+		bool begun = false, unit = version < 5 && type == DW_UT_type, elsewhere = type == DW_UT_skeleton && split.addr;
+		int part = elsewhere ? part_number(f, dwarf_cu_getdwarf(split.cu)) : first;
 
-		if (from->addr == NULL || from == &split) /* parts in other files: found through no offset of this one */
-			continue;
-		while (!err && dwarf_child_next(from, &child, &begun))
-			err = name_add(f, &child, alt, unit);
+		err = part < 0 ? -ENOMEM : 0;
+		while (!err && dwarf_child_next(elsewhere ? &split : &top, &child, &begun))
+			err = name_add(f, &child, (uint16_t)part, unit);
 	}
 	return err;
 }
 
 static void index_make(struct dwarf_file *f)
 {
+	Dwarf *alt;
+
 	if (f->indexed)
 		return;
 	f->indexed = true;
-	if (units_index(f, f->dwarf, false))
+	if (units_index(f, f->dwarf))
 		return;
-	f->alt = dwarf_getalt(f->dwarf);
-	if (f->alt)
-		(void)!units_index(f, f->alt, true);
+	alt = dwarf_getalt(f->dwarf);
+	if (alt)
+		(void)!units_index(f, alt);
 }
 
 const struct dwarf_name *dwarf_file_find(struct dwarf_file *f, enum dwarf_what what, const char *name)
@@ -254,7 +274,7 @@ const struct dwarf_name *dwarf_file_name(struct dwarf_file *f, uint32_t i)
 
 bool dwarf_file_die(struct dwarf_file *f, const struct dwarf_name *n, Dwarf_Die *die)
 {
-	Dwarf *dwarf = n->alt ? f->alt : f->dwarf;
+	Dwarf *dwarf = f->parts.v[n->part];
 
 	return n->unit ? dwarf_offdie_types(dwarf, n->off, die) != NULL : dwarf_offdie(dwarf, n->off, die) != NULL;
 }

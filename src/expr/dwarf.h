@@ -17,8 +17,9 @@ struct dwarf_name {
 	uint64_t off;             /* of the entry in its section */
 	uint32_t next;            /* in the chain, index + 1 */
 	uint16_t copies;          /* of a function: how often there is code of it */
+	uint16_t part;            /* the file it is in: this, the supplementary one of dwz, those of -gsplit-dwarf */
 	uint8_t what;
-	bool alt, unit;           /* in the supplementary file of dwz; in .debug_types */
+	bool unit;                /* in .debug_types */
 };
 
 struct dwarf_file;

@@ -21,6 +21,24 @@ static bool elf_is_ours(Elf *elf)
 	       eh.e_ident[EI_DATA] == here;
 }
 
+bool elf_file_packed(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return strstr(slash ? slash : path, ".ko.") != NULL;
+}
+
+/* Not mapped, for it may be cut short while it is read; but what is unpacked is in memory anyway. */
+static Elf *elf_from(int fd, const char *path)
+{
+	char magic[SELFMAG];
+
+	elf_version(EV_CURRENT);
+	if (pread(fd, magic, sizeof(magic), 0) == sizeof(magic) && !memcmp(magic, ELFMAG, SELFMAG))
+		return elf_begin(fd, ELF_C_READ, NULL);
+	return elf_file_packed(path) ? dwelf_elf_begin(fd) : NULL;
+}
+
 int elf_file_open(const char *path, struct elf_file *f)
 {
 	struct stat st;
@@ -34,8 +52,7 @@ int elf_file_open(const char *path, struct elf_file *f)
 	else
 		err = S_ISREG(st.st_mode) ? 0 : -ENOEXEC;
 	if (!err) {
-		elf_version(EV_CURRENT);
-		f->elf = elf_begin(f->fd, ELF_C_READ, NULL); /* not mapped: it may be cut short while it is read */
+		f->elf = elf_from(f->fd, path);
 		err = f->elf && elf_is_ours(f->elf) ? 0 : -ENOEXEC;
 	}
 	if (err)

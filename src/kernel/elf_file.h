@@ -4,9 +4,13 @@
 #define SPOOR_KERNEL_ELF_FILE_H
 
 #include <libelf.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct elf_file { int fd; Elf *elf; };
+
+/* A module may be compressed, "x.ko.xz": nothing else is, for a small file can be made to fill the memory. */
+bool elf_file_packed(const char *path);
 
 /* 0, -ENOEXEC: no ELF file, or one of another byte order or for 32 bits, or -errno. */
 int elf_file_open(const char *path, struct elf_file *f);
