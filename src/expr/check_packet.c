@@ -5,18 +5,17 @@
 
 #include "expr/check.h"
 
-static const struct { const char *name; unsigned int layer; } headers[] = {
+static const struct header { const char *name; unsigned int layer; } headers[] = {
 	{ "ethhdr", 2 }, { "iphdr", 3 }, { "ipv6hdr", 3 }, { "tcphdr", 4 }, { "udphdr", 4 }, { "icmphdr", 4 }, { "icmp6hdr", 4 },
 };
 
-static int layer_check(struct check *c, const struct expr *e, unsigned int layer)
+/* The layer of the header that is read; the mark (which says where skb->data is) counts for what is not known here. */
+static unsigned int header_layer(const struct expr *e)
 {
 	for (size_t i = 0; i < sizeof(headers) / sizeof(headers[0]); i++)
-		if (!strcmp(headers[i].name, e->type.name) && headers[i].layer != layer)
-			return diag_set(c->d, -EINVAL, e->type.span, "struct %s is a header of layer %u: @(struct %s *)l%u, not l%u%s",
-					headers[i].name, headers[i].layer, headers[i].name, headers[i].layer, layer,
-					e->layer ? "" : " (which it is when left out)");
-	return 0;
+		if (!strcmp(headers[i].name, e->type.name))
+			return headers[i].layer;
+	return e->layer ? e->layer : 3;
 }
 
 /* A member of the sk_buff as a number. */
@@ -83,19 +82,28 @@ static int packet_base(struct check *c, const struct expr *e, struct value *skb)
 	return -EINVAL;
 }
 
+/* With skb->data at the mark's layer: behind the headers between it and this one, as long as they are without options. */
+static struct ir *flat_header(struct check *c, const struct expr *e, struct value skb, unsigned int layer)
+{
+	unsigned int mark = e->layer ? e->layer : 3, off = 0;
+
+	if (mark == 2 && layer > 2)
+		off += 14;
+	if (mark <= 3 && layer == 4)
+		off += strcmp(e->type.name, "icmp6hdr") ? 20 : 40;
+	return ir_add(c, skb_member(c, skb, "data", e->a->span), off);
+}
+
 int check_packet(struct check *c, const struct expr *e, struct value *out)
 {
-	unsigned int layer = e->layer ? e->layer : 3;
+	unsigned int layer = header_layer(e);
 	bool any = !strcmp(e->type.name, "xdata");
 	struct value skb;
 	struct ir *head, *net, *at;
 	struct type *to = NULL;
-	int err = layer_check(c, e, layer);
+	int err = any ? 0 : check_type(c, &(struct type_name){ .span = e->type.span, .tag = e->type.tag, .name = e->type.name }, &to);
 
-	if (!err && !any)
-		err = check_type(c, &(struct type_name){ .span = e->type.span, .tag = e->type.tag, .name = e->type.name }, &to);
-	if (!err)
-		err = packet_base(c, e, &skb);
+	err = err ? err : packet_base(c, e, &skb);
 	if (err)
 		return err;
 	head = skb_member(c, skb, "head", e->a->span);
@@ -104,13 +112,38 @@ int check_packet(struct check *c, const struct expr *e, struct value *out)
 		at = ir_two(c, IR_ADD, head, skb_member(c, skb, "mac_header", e->a->span));
 	else
 		at = layer == 3 ? layer3(c, skb, e->a->span, head, net) : layer4(c, skb, e->a->span, head, net);
-	if (!at)
+	if (at)
+		at->flat = flat_header(c, e, skb, layer);
+	if (!at || !at->flat)
 		return c->d->err ? c->d->err : check_oom(c);
 	*out = (struct value){ .ir = at, .type = to ? types_pointer(c->types, to) : NULL, .param = -1, .packet = true };
 	return to && !out->type ? check_oom(c) : 0;
 }
 
-/* cdata[i] and its like: the packet from the header's beginning. -ENOENT: no such name. */
+/* What follows the header: IPv4's and TCP's tell their length, with options. */
+static struct ir *packet_data(struct check *c, const struct value *packet)
+{
+	const struct type *t = packet->type ? packet->type->to : NULL;
+	struct ir *at = packet->ir, *len, *data;
+
+	if (!t)
+		return at;
+	if (!strcmp(t->name, "iphdr")) {
+		len = ir_two(c, IR_BAND, ir_load(c, at, 0, 1, false, SPACE_KERNEL), ir_num(c, 15));
+		len = ir_two(c, IR_SHL, len, ir_num(c, 2));
+	} else if (!strcmp(t->name, "tcphdr")) {
+		len = ir_two(c, IR_SHR, ir_load(c, at, 12, 1, false, SPACE_KERNEL), ir_num(c, 4));
+		len = ir_two(c, IR_SHL, len, ir_num(c, 2));
+	} else {
+		return ir_add(c, at, t->size);
+	}
+	data = ir_two(c, IR_ADD, at, len);
+	if (data)
+		data->flat = ir_add(c, at->flat, t->size);
+	return data;
+}
+
+/* cdata[i] and its like: the packet from the header's end. -ENOENT: no such name. */
 int check_packet_data(struct check *c, const struct value *packet, const char *name, struct value *out)
 {
 	static const struct { const char *name; unsigned int bytes; } kinds[] = {
@@ -123,8 +156,8 @@ int check_packet_data(struct check *c, const struct value *packet, const char *n
 			continue;
 		of = kinds[i].bytes ? type_of_number(kinds[i].bytes, false) : types_find(c->types, TYPE_VOID, "char");
 		of = of ? types_array(c->types, of, 0) : NULL;
-		*out = (struct value){ .ir = packet->ir, .type = of, .place = true, .param = -1, .text_at = !kinds[i].bytes };
-		return of ? 0 : check_oom(c);
+		*out = (struct value){ .ir = packet_data(c, packet), .type = of, .place = true, .param = -1, .text_at = !kinds[i].bytes };
+		return of && out->ir ? 0 : check_oom(c);
 	}
 	return -ENOENT;
 }
