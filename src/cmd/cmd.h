@@ -17,9 +17,11 @@ enum { EXIT_USAGE = 2 };
 int cmd_io(int argc, char **argv);
 int cmd_sched(int argc, char **argv);
 int cmd_why(int argc, char **argv);
+int cmd_types(int argc, char **argv);
+int cmd_find(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 
-extern const struct opt_command io_command, sched_command, why_command, doctor_command;
+extern const struct opt_command io_command, sched_command, why_command, types_command, find_command, doctor_command;
 
 /* Sends log messages to stderr, each after "spoor: ". */
 void cmd_log(enum log_level most);

@@ -33,6 +33,7 @@ struct check {
 	struct value *args;       /* those checked so far, in order; for names in filters */
 	unsigned int nargs;
 	bool in_filter;
+	unsigned int packet_mark; /* of the packet under way */
 };
 
 /* 0 or -errno with the diagnosis. */

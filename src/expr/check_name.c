@@ -195,6 +195,7 @@ static int check_builtin(struct check *c, const char *name, struct span at, stru
 	if (b->op == IR_FUNC && c->plan->point != POINT_FUNC && c->plan->point != POINT_RETURN)
 		return diag_set(c->d, -EINVAL, at, "func is the kernel's function that was called: it is there with 'p' and 'r'");
 	c->plan->needs_lat |= b->op == IR_LAT;
+	c->plan->needs_func |= b->op == IR_FUNC;
 	out->kind = b->kind;
 	out->ir = ir_new(c, b->op, NULL, NULL);
 	out->is_time = b->op == IR_LAT;

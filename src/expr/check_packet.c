@@ -5,12 +5,12 @@
 
 #include "expr/check.h"
 
-static const struct header { const char *name; unsigned int layer; } headers[] = {
+static const struct { const char *name; unsigned int layer; } headers[] = {
 	{ "ethhdr", 2 }, { "iphdr", 3 }, { "ipv6hdr", 3 }, { "tcphdr", 4 }, { "udphdr", 4 }, { "icmphdr", 4 }, { "icmp6hdr", 4 },
 };
 
-/* The layer of the header that is read; the mark (which says where skb->data is) counts for what is not known here. */
-static unsigned int header_layer(const struct expr *e)
+/* Of the header that the type names; of other types the mark's. The parser has seen to it that it is not below the mark. */
+static unsigned int layer_of(const struct expr *e)
 {
 	for (size_t i = 0; i < sizeof(headers) / sizeof(headers[0]); i++)
 		if (!strcmp(headers[i].name, e->type.name))
@@ -41,10 +41,12 @@ static struct ir *ir_cond(struct check *c, struct ir *is, struct ir *then, struc
 	return ir;
 }
 
-/* A driver's packet has no network header until the stack takes it: then its data begin there. */
+/* A driver's packet has no network header until the stack takes it: then its data tell, which begin at the marked layer. */
 static struct ir *layer3(struct check *c, struct value skb, struct span at, struct ir *head, struct ir *net)
 {
-	return ir_cond(c, ir_two(c, IR_NE, net, ir_num(c, 0)), ir_two(c, IR_ADD, head, net), skb_member(c, skb, "data", at));
+	struct ir *data = ir_add(c, skb_member(c, skb, "data", at), c->packet_mark == 2 ? 14 : 0);
+
+	return ir_cond(c, ir_two(c, IR_NE, net, ir_num(c, 0)), ir_two(c, IR_ADD, head, net), data);
 }
 
 /* The transport header is set late, too, and until then unset or that of layer 3: then by the IP header's length. */
@@ -96,16 +98,20 @@ static struct ir *flat_header(struct check *c, const struct expr *e, struct valu
 
 int check_packet(struct check *c, const struct expr *e, struct value *out)
 {
-	unsigned int layer = header_layer(e);
+	unsigned int layer = layer_of(e);
 	bool any = !strcmp(e->type.name, "xdata");
 	struct value skb;
 	struct ir *head, *net, *at;
 	struct type *to = NULL;
-	int err = any ? 0 : check_type(c, &(struct type_name){ .span = e->type.span, .tag = e->type.tag, .name = e->type.name }, &to);
+	int err = 0;
 
-	err = err ? err : packet_base(c, e, &skb);
+	if (!any)
+		err = check_type(c, &(struct type_name){ .span = e->type.span, .tag = e->type.tag, .name = e->type.name }, &to);
+	if (!err)
+		err = packet_base(c, e, &skb);
 	if (err)
 		return err;
+	c->packet_mark = e->layer ? e->layer : 3;
 	head = skb_member(c, skb, "head", e->a->span);
 	net = skb_member(c, skb, "network_header", e->a->span);
 	if (layer == 2)
@@ -120,30 +126,28 @@ int check_packet(struct check *c, const struct expr *e, struct value *out)
 	return to && !out->type ? check_oom(c) : 0;
 }
 
-/* What follows the header: IPv4's and TCP's tell their length, with options. */
-static struct ir *packet_data(struct check *c, const struct value *packet)
+/* Where what the header carries begins. */
+static struct ir *packet_payload(struct check *c, const struct value *packet)
 {
 	const struct type *t = packet->type ? packet->type->to : NULL;
-	struct ir *at = packet->ir, *len, *data;
+	struct ir *len, *data;
 
-	if (!t)
-		return at;
-	if (!strcmp(t->name, "iphdr")) {
-		len = ir_two(c, IR_BAND, ir_load(c, at, 0, 1, false, SPACE_KERNEL), ir_num(c, 15));
-		len = ir_two(c, IR_SHL, len, ir_num(c, 2));
-	} else if (!strcmp(t->name, "tcphdr")) {
-		len = ir_two(c, IR_SHR, ir_load(c, at, 12, 1, false, SPACE_KERNEL), ir_num(c, 4));
-		len = ir_two(c, IR_SHL, len, ir_num(c, 2));
+	if (t && !strcmp(t->name, "iphdr")) { /* its length in words is in the first byte, TCP's in the 13th */
+		len = ir_load(c, packet->ir, 0, 1, false, SPACE_KERNEL);
+		len = ir_two(c, IR_BAND, len, ir_num(c, 15));
+	} else if (t && !strcmp(t->name, "tcphdr")) {
+		len = ir_load(c, packet->ir, 12, 1, false, SPACE_KERNEL);
+		len = ir_two(c, IR_SHR, len, ir_num(c, 4));
 	} else {
-		return ir_add(c, at, t->size);
+		return ir_add(c, packet->ir, t ? t->size : 0);
 	}
-	data = ir_two(c, IR_ADD, at, len);
-	if (data)
-		data->flat = ir_add(c, at->flat, t->size);
+	data = ir_two(c, IR_ADD, packet->ir, ir_two(c, IR_SHL, len, ir_num(c, 2)));
+	if (data && packet->ir->flat)
+		data->flat = ir_add(c, packet->ir->flat, t->size);
 	return data;
 }
 
-/* cdata[i] and its like: the packet from the header's end. -ENOENT: no such name. */
+/* cdata[i] and its like: what follows the header. -ENOENT: no such name. */
 int check_packet_data(struct check *c, const struct value *packet, const char *name, struct value *out)
 {
 	static const struct { const char *name; unsigned int bytes; } kinds[] = {
@@ -156,7 +160,7 @@ int check_packet_data(struct check *c, const struct value *packet, const char *n
 			continue;
 		of = kinds[i].bytes ? type_of_number(kinds[i].bytes, false) : types_find(c->types, TYPE_VOID, "char");
 		of = of ? types_array(c->types, of, 0) : NULL;
-		*out = (struct value){ .ir = packet_data(c, packet), .type = of, .place = true, .param = -1, .text_at = !kinds[i].bytes };
+		*out = (struct value){ .ir = packet_payload(c, packet), .type = of, .place = true, .param = -1, .text_at = !kinds[i].bytes };
 		return of && out->ir ? 0 : check_oom(c);
 	}
 	return -ENOENT;

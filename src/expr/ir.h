@@ -125,6 +125,7 @@ struct plan {
 
 	bool needs_regs;          /* %ax, FUNC+OFF: only a kprobe has them */
 	bool needs_lat;
+	bool needs_func;          /* func, of one function: a kprobe tells it everywhere */
 	uint32_t entry_slots;     /* a return probe shows these arguments: bit by slot */
 	uint32_t pointer_slots;   /* those arguments that are pointers, or structures */
 	bool pointer_ret;

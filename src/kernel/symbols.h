@@ -41,6 +41,12 @@ bool ksym_text_find(struct ksym_text *t);
 /* Length of a symbol name without what the compiler appended: "do_sync_read.isra.0" -> 12. */
 size_t ksym_base_length(const char *name);
 
+/* The functions of the kernel and its modules in memory (5 to 10 MB), for many single look-ups. NULL with errno set. */
+struct ksym_table;
+struct ksym_table *ksym_table_load(void);
+void ksym_table_free(struct ksym_table *t); /* NULL is fine */
+const char *ksym_table_find(const struct ksym_table *t, uint64_t addr, uint64_t *offset); /* NULL: none */
+
 /* For tests: another file instead of /proc/kallsyms. */
 int ksyms_resolve_in(const char *file, const uint64_t *addr, size_t n, struct ksym_name *out);
 int ksyms_lookup_in(const char *file, const char *const name[], uint64_t addr[], size_t n);
