@@ -41,9 +41,9 @@ static uint64_t leaf_number(struct seen *s, const struct leaf *l)
 	return extended(number_at(s->data + l->off, l->size), l->size, ir->is_signed);
 }
 
-static uint64_t load(struct seen *s, const struct ir *ir)
+static uint64_t load(struct seen *s, uint64_t address, const struct ir *ir)
 {
-	const uint8_t *at = in_record(s, eval(s, ir->a) + ir->number, ir->size);
+	const uint8_t *at = in_record(s, address, ir->size);
 
 	if (!at)
 		s->fault = true;
@@ -147,7 +147,8 @@ uint64_t eval(struct seen *s, const struct ir *ir)
 		return leaf_number(s, l);
 	switch (ir->op) {
 	case IR_CTX_AT: return (uint64_t)(uintptr_t)s->data + ir->number;
-	case IR_LOAD: return load(s, ir);
+	case IR_CTX: return load(s, (uint64_t)(uintptr_t)s->data + ir->number, ir);
+	case IR_LOAD: return load(s, eval(s, ir->a) + ir->number, ir);
 	case IR_EXT: return extended(eval(s, ir->a), ir->size, ir->is_signed);
 	case IR_BITS: {
 		uint64_t v = eval(s, ir->a) << (64 - ir->number - ir->bits);

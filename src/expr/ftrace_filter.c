@@ -11,30 +11,34 @@
 static bool condition(struct ftprobe *fp, const struct ir *ir, struct ftext *t);
 
 /* The tracepoint's field of that place. */
-static const struct tp_field *field_at(const struct ftprobe *fp, const struct ir *at, uint64_t off)
+static const struct tp_field *field_at(const struct ftprobe *fp, uint64_t off)
 {
 	const struct tp_event *e = &fp->p->event;
 
-	if (at->op != IR_CTX_AT)
-		return NULL;
 	for (size_t i = 0; i < e->fields.n; i++)
-		if (e->fields.v[i].off == at->number + off)
+		if (e->fields.v[i].off == off)
 			return &e->fields.v[i];
 	return NULL;
 }
 
-/* Data that a word in the record tells the place of: ADD(CTX_AT, BAND(LOAD(CTX_AT + off), 0xffff)). */
+/* Of a number that is read from the record. */
+static const struct tp_field *field_of(const struct ftprobe *fp, const struct ir *ir)
+{
+	if (ir->op == IR_CTX)
+		return field_at(fp, ir->number);
+	return ir->op == IR_LOAD && ir->a->op == IR_CTX_AT ? field_at(fp, ir->a->number + ir->number) : NULL;
+}
+
+/* Characters in the record: at a place of their own, or where a word tells: ADD(CTX_AT, BAND(word, 0xffff)). */
 static const struct tp_field *data_field(const struct ftprobe *fp, const struct ir *at)
 {
 	const struct tp_field *f;
-	const struct ir *word;
 
 	if (at->op == IR_CTX_AT)
-		return field_at(fp, at, 0);
-	if (at->op != IR_ADD || at->b->op != IR_BAND || at->b->a->op != IR_LOAD)
+		return field_at(fp, at->number);
+	if (at->op != IR_ADD || at->b->op != IR_BAND)
 		return NULL;
-	word = at->b->a;
-	f = field_at(fp, word->a, word->number);
+	f = field_of(fp, at->b->a);
 	return f && f->data_loc ? f : NULL;
 }
 
@@ -48,8 +52,8 @@ static const char *number_field(struct ftprobe *fp, const struct ir *ir, unsigne
 		*bytes = 4;
 		return "common_pid";
 	}
-	if (ir->op == IR_LOAD && ir_in_record(fp->p, ir->a)) {
-		f = field_at(fp, ir->a, ir->number);
+	if (fp->p->point == POINT_TRACEPOINT) {
+		f = field_of(fp, ir);
 		*bytes = ir->size;
 		return f && f->size == ir->size ? f->name : NULL;
 	}

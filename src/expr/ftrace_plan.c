@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "expr/ftrace_priv.h"
+#include "expr/lex.h"
 
 /* ---- leaves ---- */
 
@@ -31,22 +32,22 @@ static bool name_taken(const struct ftprobe *fp, const char *name)
 /* A name that the kernel takes: a C identifier of 31 characters, none of its own. */
 static void name_make(const struct ftprobe *fp, const char *want, char name[48])
 {
-	enum { NAME_MOST = 31 };
+	enum { NAME_MOST = 24 };
 	size_t n = 0;
 
 	if (!want || (*want >= '0' && *want <= '9') || !strncmp(want, "common_", 7) || !strncmp(want, "__probe", 7))
 		name[n++] = '_';
 	for (; want && *want && n < NAME_MOST; want++) {
-		bool letter = (*want >= 'a' && *want <= 'z') || (*want >= 'A' && *want <= 'Z') || (*want >= '0' && *want <= '9');
+		bool letter = lex_is_word(*want);
 
 		if (letter || (n && name[n - 1] != '_'))
 			name[n++] = letter ? *want : '_';
 	}
-	while (n > 1 && name[n - 1] == '_')
+	while (n && name[n - 1] == '_')
 		n--;
 	name[n] = '\0';
-	if (!n || !strcmp(name, "_") || name_taken(fp, name))
-		snprintf(name + (n > 24 ? 24 : n), 24, "_%zu", fp->leaves.n);
+	if (!n || name_taken(fp, name))
+		snprintf(name + n, 48 - n, "_%zu", fp->leaves.n);
 }
 
 static int leaf_add(struct ftprobe *fp, const struct leaf *from, const char *name)
@@ -66,7 +67,7 @@ static int need_number(struct ftprobe *fp, const struct ir *ir, const char *name
 
 	if (ir_here(ir) || (ir->op == IR_LOAD && ir_in_record(fp->p, ir->a)) || leaf_find(fp, LEAF_NUMBER, ir))
 		return 0;
-	if (ir->op == IR_CTX_AT)
+	if (fp->p->point == POINT_TRACEPOINT && (ir->op == IR_CTX || ir->op == IR_CTX_AT))
 		return 0;
 	if (fetch_number(fp->p, ir, l.fetch))
 		return leaf_add(fp, &l, name);

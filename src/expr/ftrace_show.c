@@ -112,7 +112,7 @@ static int script_refuse(const struct ftrace *f, struct diag *d, unsigned int *w
 
 static void put_cleanup(const struct ftrace *f, const char *root, FILE *out)
 {
-	fprintf(out, "cleanup() {\n\ttrap - EXIT\n");
+	fprintf(out, "cleanup() {\n\ttrap - EXIT\n\t[ -z \"$reader\" ] || kill $reader\n");
 	for (unsigned int i = 0; i < f->n; i++)
 		for (size_t k = 0; k < f->probes[i].events.n; k++) {
 			const struct event *e = &f->probes[i].events.v[k];
@@ -144,6 +144,6 @@ int ftrace_script(const struct ftrace *f, struct diag *d, unsigned int *which, F
 	put_cleanup(f, root, out);
 	fprintf(out, "trap cleanup EXIT\ntrap 'exit 0' INT TERM HUP\n");
 	err = put_all(f, root, "$group", true, out);
-	fprintf(out, "cat $instance/trace_pipe & wait\n");
+	fprintf(out, "cat $instance/trace_pipe &\nreader=$!\nwait\n");
 	return err;
 }
