@@ -51,6 +51,7 @@ int check_member(struct check *c, struct value base, const char *name, struct sp
 int check_type(struct check *c, const struct type_name *n, struct type **out);
 int check_compare(struct check *c, const struct expr *e, struct value *out);
 
+struct value value_unwrapped(struct check *c, const struct value *v);
 /* The value as a number in a register. */
 int check_number(struct check *c, const struct value *v, struct span at, struct ir **out);
 bool value_is_string(const struct value *v);

@@ -170,8 +170,21 @@ static int number_of_bits(struct check *c, const struct value *v, struct ir **ou
 	return 0;
 }
 
-int check_number(struct check *c, const struct value *v, struct span at, struct ir **out)
+/* atomic_t, refcount_t, kuid_t: a structure that only wraps a number is that number. */
+struct value value_unwrapped(struct check *c, const struct value *v)
 {
+	struct value in = *v;
+
+	while (in.kind == V_PLAIN && in.place && !in.bit_size && in.type && in.type->kind == TYPE_STRUCT && in.type->size <= 8 &&
+	       c->types && !type_complete(c->types, in.type) && in.type->n == 1 && !in.type->members[0].bit_size &&
+	       in.type->members[0].type->size == in.type->size)
+		in.type = in.type->members[0].type;
+	return in.type && in.type != v->type && type_is_scalar(in.type) ? in : *v;
+}
+
+int check_number(struct check *c, const struct value *wrapped, struct span at, struct ir **out)
+{
+	const struct value unwrapped = value_unwrapped(c, wrapped), *v = &unwrapped;
 	char name[128];
 
 	if (v->kind == V_COMM || v->kind == V_TEXT || v->kind == V_STRING || v->kind == V_PATH)

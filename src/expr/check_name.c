@@ -208,6 +208,22 @@ static int check_builtin(struct check *c, const char *name, struct span at, stru
 
 /* ---- names ---- */
 
+/* b16_port and the like are compared as they are shown. */
+static int swapped_arg(struct check *c, const struct arg *a, struct value *v)
+{
+	struct ir *ir;
+	int err = check_number(c, v, a->span, &ir);
+
+	if (err)
+		return err;
+	ir = ir_new(c, IR_SWAP, ir, NULL);
+	if (!ir)
+		return check_oom(c);
+	ir->size = a->bits / 8;
+	*v = (struct value){ .ir = ir, .type = type_of_number(ir->size, false), .param = -1 };
+	return 0;
+}
+
 static int name_of_args(struct check *c, const char *name, struct value *out)
 {
 	const struct arg *a = c->ast->args;
@@ -215,7 +231,7 @@ static int name_of_args(struct check *c, const char *name, struct value *out)
 	for (unsigned int i = 0; i < c->nargs && a; i++, a = a->next)
 		if (!strcmp(a->name, name) && a->named) {
 			*out = c->args[i];
-			return 0;
+			return a->show == SHOW_SWAP_HEX || a->show == SHOW_SWAP_DEC ? swapped_arg(c, a, out) : 0;
 		}
 	return -ENOENT;
 }

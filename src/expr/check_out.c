@@ -113,8 +113,9 @@ static int out_path(struct check *c, const struct value *v, struct span at, bool
 	return err;
 }
 
-int check_out(struct check *c, const struct value *v, struct span at, bool key, struct out *o)
+int check_out(struct check *c, const struct value *wrapped, struct span at, bool key, struct out *o)
 {
+	const struct value unwrapped = value_unwrapped(c, wrapped), *v = &unwrapped;
 	bool stack = v->kind == V_KSTACK || v->kind == V_USTACK;
 
 	o->type = v->type;

@@ -84,6 +84,18 @@ static int packet_base(struct check *c, const struct expr *e, struct value *skb)
 	return -EINVAL;
 }
 
+/* With skb->data at the mark's layer: behind the headers between it and this one, as long as they are without options. */
+static struct ir *flat_header(struct check *c, const struct expr *e, struct value skb, unsigned int layer)
+{
+	unsigned int mark = e->layer ? e->layer : 3, off = 0;
+
+	if (mark == 2 && layer > 2)
+		off += 14;
+	if (mark <= 3 && layer == 4)
+		off += strcmp(e->type.name, "icmp6hdr") ? 20 : 40;
+	return ir_add(c, skb_member(c, skb, "data", e->a->span), off);
+}
+
 int check_packet(struct check *c, const struct expr *e, struct value *out)
 {
 	unsigned int layer = layer_of(e);
@@ -106,7 +118,9 @@ int check_packet(struct check *c, const struct expr *e, struct value *out)
 		at = ir_two(c, IR_ADD, head, skb_member(c, skb, "mac_header", e->a->span));
 	else
 		at = layer == 3 ? layer3(c, skb, e->a->span, head, net) : layer4(c, skb, e->a->span, head, net);
-	if (!at)
+	if (at)
+		at->flat = flat_header(c, e, skb, layer);
+	if (!at || !at->flat)
 		return c->d->err ? c->d->err : check_oom(c);
 	*out = (struct value){ .ir = at, .type = to ? types_pointer(c->types, to) : NULL, .param = -1, .packet = true };
 	return to && !out->type ? check_oom(c) : 0;
@@ -116,7 +130,7 @@ int check_packet(struct check *c, const struct expr *e, struct value *out)
 static struct ir *packet_payload(struct check *c, const struct value *packet)
 {
 	const struct type *t = packet->type ? packet->type->to : NULL;
-	struct ir *len;
+	struct ir *len, *data;
 
 	if (t && !strcmp(t->name, "iphdr")) { /* its length in words is in the first byte, TCP's in the 13th */
 		len = ir_load(c, packet->ir, 0, 1, false, SPACE_KERNEL);
@@ -127,7 +141,10 @@ static struct ir *packet_payload(struct check *c, const struct value *packet)
 	} else {
 		return ir_add(c, packet->ir, t ? t->size : 0);
 	}
-	return ir_two(c, IR_ADD, packet->ir, ir_two(c, IR_SHL, len, ir_num(c, 2)));
+	data = ir_two(c, IR_ADD, packet->ir, ir_two(c, IR_SHL, len, ir_num(c, 2)));
+	if (data && packet->ir->flat)
+		data->flat = ir_add(c, packet->ir->flat, t->size);
+	return data;
 }
 
 /* cdata[i] and its like: what follows the header. -ENOENT: no such name. */

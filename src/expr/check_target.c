@@ -292,5 +292,7 @@ int check_target(struct check *c)
 		c->types = env_kernel(c->env);
 		err = 0;
 	}
+	if (!err && c->plan->proto && type_complete(c->types, c->plan->proto)) /* its parameters */
+		return diag_set(c->d, -EINVAL, a->target_span, "the type of '%s' cannot be read", a->func);
 	return err;
 }

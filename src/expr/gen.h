@@ -87,6 +87,7 @@ int regs_argument(unsigned int slot);                           /* byte offset, 
 int regs_return(void);
 int regs_stack(void);
 int regs_ip(void);
+const char *regs_name(int off);                                 /* the other way round; NULL */
 int regs_find(const char *name, unsigned int *bytes);           /* "ax", "eax", "x0"; -ENOENT */
 
 #endif

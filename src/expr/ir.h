@@ -49,6 +49,9 @@ struct ir {
 	uint64_t number;
 	const char *text;
 	struct ir *a, *b, *c;
+	/* Of a packet's header: its address if skb->data points at the layer that the mark names and no header has options: for
+	 * a back end that only follows pointers. */
+	struct ir *flat;
 };
 
 /* How a value stands in a record, or in a key. */

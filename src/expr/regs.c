@@ -42,6 +42,11 @@ int regs_ip(void)
 	return REG_IP * 8;
 }
 
+const char *regs_name(int off)
+{
+	return off >= 0 && off % 8 == 0 && off / 8 < REG_COUNT ? reg_names[off / 8] : NULL;
+}
+
 static int reg_index(const char *name)
 {
 	for (int i = 0; i < REG_COUNT; i++)
