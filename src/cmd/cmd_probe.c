@@ -1,12 +1,33 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later OR GPL-2.0 */
 /* `spoor probe`: option table (probe_options.c), then session_run(). */
 #include <errno.h>
+#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "cmd/cmd.h"
 #include "cmd/probe_options.h"
 #include "cmd/run.h"
+
+static int show(const struct probe_cmdline *c, const struct probe_opts *o)
+{
+	FILE *out = c->output ? fopen(c->output, "we") : stdout;
+	int err;
+
+	if (!out) {
+		log_error("%s: %s", c->output, strerror(errno));
+		return 1;
+	}
+	err = probe_show(o, c->output != NULL, out);
+	if (c->output) {
+		fchmod(fileno(out), 0755);
+		if (fclose(out) && !err) {
+			err = -errno;
+			log_error("%s: %s", c->output, strerror(errno));
+		}
+	}
+	return err != 0;
+}
 
 static int probe_run(struct probe_cmdline *c, uint64_t t0)
 {
@@ -22,6 +43,8 @@ static int probe_run(struct probe_cmdline *c, uint64_t t0)
 
 	if (err)
 		log_error("%s", message[0] ? message : strerror(-err));
+	if (!err && c->show)
+		return show(c, &o);
 	if (err || run_begin(&run, c->command))
 		return 1;
 	run_follow(&run, &o.tasks);

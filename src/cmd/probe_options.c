@@ -17,6 +17,8 @@ static const struct opt probe_table[] = {
 	{ 'i', "interval", OPT_DURATION, "TIME", "Print what was added up at each interval.", AT(interval) },
 	{ 0, "length", OPT_SIZE, "BYTES", "Show at most this much of a string (128).", AT(length) },
 	{ 0, "buffer", OPT_SIZE, "BYTES", "Memory for hits that wait to be printed (1M); a power of 2.", AT(buffer) },
+	{ 0, "backend", OPT_STRING, "NAME", "bpf (the default), or ftrace: by its probe events.", AT(backend) },
+	{ 'S', "show", OPT_FLAG, NULL, "Only show what ftrace would be told; with -o, write a shell script that does it.", AT(show) },
 	{ 0, "btf", OPT_STRING, "FILE", "Take the kernel's types from this file.", AT(btf) },
 	{ 0, "types", OPT_LIST, "FILE", "Look in this module's debug information, too.", AT(types) },
 	{ 0, "programs", OPT_FLAG, NULL, "Print the generated programs to standard error.", AT(programs) },
@@ -114,6 +116,8 @@ int probe_cmdline_parse(int argc, char **argv, struct probe_cmdline *c, char mes
 		err = cmd_fail(message, -EINVAL, "--length: %d to %d bytes", STRING_LEAST, STRING_MOST);
 	if (!err && c->buffer && (c->buffer < BUFFER_LEAST || c->buffer > BUFFER_MOST || c->buffer & (c->buffer - 1)))
 		err = cmd_fail(message, -EINVAL, "--buffer: a power of 2 from 64k to 1G");
+	if (!err && c->backend && strcmp(c->backend, "bpf") && strcmp(c->backend, "ftrace"))
+		err = cmd_fail(message, -EINVAL, "--backend: bpf or ftrace, not '%.40s'", c->backend);
 	err = err ? err : exprs_gather(c, operands, argv + 1, message);
 	err = err ? err : types_gather(c, message);
 	return err ? err : filters_parse(&c->filter, c->command, message);
@@ -135,6 +139,7 @@ int probe_cmdline_resolve(struct probe_cmdline *c, struct probe_opts *o, char me
 		.exprs = c->exprs.v, .n = (unsigned int)c->exprs.n, .btf = c->btf, .more = c->more.v, .json = c->json,
 		.kstack = c->kstack, .ustack = c->ustack, .intervals = c->interval != 0, .buffer = c->buffer,
 		.string_max = (unsigned int)c->length, .programs = c->programs ? stderr : NULL,
+		.ftrace = c->show || (c->backend && !strcmp(c->backend, "ftrace")),
 	};
 	return filters_resolve(&c->filter, &o->tasks, message);
 }

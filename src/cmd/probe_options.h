@@ -10,10 +10,10 @@
 struct probe_cmdline {
 	/* as typed; times in ns, sizes in bytes; 0 and NULL: not given */
 	struct filters filter;
-	const char *file, *output, *btf;
+	const char *file, *output, *btf, *backend;
 	struct opt_list types;
 	uint64_t duration, interval, buffer, length;
-	bool kstack, ustack, json, quiet, verbose, programs;
+	bool kstack, ustack, json, quiet, verbose, programs, show;
 
 	char **command;          /* NULL-terminated, within argv; NULL: none */
 	VEC(const char *) exprs; /* of the command line, then of the file */

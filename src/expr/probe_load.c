@@ -221,12 +221,48 @@ static int trees_parse(struct probing *st)
 	return 0;
 }
 
-int probe_load(struct probing *st, struct probe *machine)
+int probe_plan(struct probing *st)
 {
 	int err = trees_parse(st);
 
 	for (size_t i = 0; i < st->trees.n && !err; i++)
 		err = probe_add(st, st->trees.v[i], (unsigned int)i);
+	return err;
+}
+
+int probe_ftrace(struct probing *st, bool start)
+{
+	const struct plan **plans = calloc(st->ones.n + 1, sizeof(*plans));
+	unsigned int which = 0;
+	struct diag d = { 0 };
+	int err = plans ? 0 : -ENOMEM;
+
+	if (err)
+		return err;
+	for (size_t i = 0; i < st->ones.n; i++)
+		plans[i] = st->ones.v[i]->plan;
+	if (task_opts_any(&st->opts.tasks)) {
+		log_error("ftrace has no filters by process, thread, name or control group; write f:common_pid==N");
+		err = -EOPNOTSUPP;
+	} else {
+		st->ftrace = ftrace_new(plans, (unsigned int)st->ones.n, &d, &which);
+		err = st->ftrace ? 0 : -errno;
+		if (!err && start) {
+			int fs = env_tracefs(&st->env);
+
+			err = fs < 0 ? fs : ftrace_start(st->ftrace, fs, &d, &which);
+		}
+		if (err)
+			err = d.err ? refuse(&d, plans[which < st->ones.n ? which : 0]->ast->text) : err;
+	}
+	free(plans);
+	return err;
+}
+
+int probe_load(struct probing *st, struct probe *machine)
+{
+	int err = probe_plan(st);
+
 	err = err ? err : tasks_prepare(st, machine);
 	err = err ? err : maps_make(st);
 	for (size_t i = 0; i < st->ones.n && !err; i++)

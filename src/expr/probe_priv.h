@@ -4,6 +4,7 @@
 #define SPOOR_EXPR_PROBE_PRIV_H
 
 #include "expr/attach.h"
+#include "expr/ftrace.h"
 #include "expr/probe_source.h"
 #include "expr/rows.h"
 #include "expr/symbolizer.h"
@@ -31,6 +32,7 @@ struct probing {
 	struct symbolizer *symbols;
 	struct records records;
 	bool reading;                /* records is open */
+	struct ftrace *ftrace;       /* instead of records; NULL: not */
 	const struct feed *feed;
 	uint64_t hits, malformed;
 
@@ -42,7 +44,9 @@ struct probing {
 };
 
 int probe_load(struct probing *st, struct probe *machine); /* all of it. 0 or -errno, logged */
+int probe_plan(struct probing *st);   /* only parsed and checked */
 void probe_unload(struct probing *st);
+int probe_ftrace(struct probing *st, bool start); /* plans as probe events. 0 or -errno, logged */
 int probe_record(void *st, const void *data, size_t size);
 
 #endif

@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "expr/probe_priv.h"
 #include "model/hooks.h"
 
@@ -77,31 +78,48 @@ static void source_close(void *self)
 		return;
 	if (st->reading)
 		records_close(&st->records);
+	ftrace_free(st->ftrace);
 	probe_unload(st);
 	symbolizer_free(st->symbols);
 	free(st->aggregates);
 	free(st);
 }
 
-static int source_open(void **self, const void *opts, struct probe *machine)
+static struct probing *probing_new(const struct probe_opts *o)
 {
 	struct probing *st = calloc(1, sizeof(*st));
-	int err = -ENOMEM;
 
 	if (!st)
-		return err;
-	st->opts = *(const struct probe_opts *)opts;
-	st->env = (struct env){ .btf_path = st->opts.btf, .more = st->opts.more, .tracefs = -1, .kstack = st->opts.kstack,
-				.ustack = st->opts.ustack, .string_max = st->opts.string_max };
+		return NULL;
+	st->opts = *o;
+	st->env = (struct env){ .btf_path = o->btf, .more = o->more, .tracefs = -1, .kstack = o->kstack, .ustack = o->ustack,
+				.string_max = o->string_max };
 	st->ae = (struct attach_env){ .env = &st->env, .ring = -1, .state = -1, .follow = -1, .follow_ns = -1, .tids = -1,
-				      .epochs = st->opts.intervals, .programs = st->opts.programs };
+				      .epochs = o->intervals, .programs = o->programs };
 	st->fork_prog = st->fork_link = -1;
 	st->symbols = symbolizer_new();
-	if (st->symbols)
+	if (!st->symbols) {
+		free(st);
+		return NULL;
+	}
+	return st;
+}
+
+static int source_open(void **self, const void *opts, struct probe *machine)
+{
+	struct probing *st = probing_new(opts);
+	int err;
+
+	if (!st)
+		return -ENOMEM;
+	if (st->opts.ftrace) {
+		err = probe_plan(st);
+		err = err ? err : probe_ftrace(st, true);
+	} else {
 		err = probe_load(st, machine);
-	if (!err)
-		err = records_open(&st->records, st->ae.ring, probe_record, st);
-	st->reading = !err;
+		err = err ? err : records_open(&st->records, st->ae.ring, probe_record, st);
+		st->reading = !err;
+	}
 	if (!err) {
 		st->aggregates = calloc(st->ones.n + 1, sizeof(*st->aggregates));
 		err = st->aggregates ? 0 : -ENOMEM;
@@ -113,9 +131,31 @@ static int source_open(void **self, const void *opts, struct probe *machine)
 	return err;
 }
 
+int probe_show(const struct probe_opts *o, bool script, FILE *out)
+{
+	struct probing *st = probing_new(o);
+	unsigned int which = 0;
+	struct diag d = { 0 };
+	int err;
+
+	if (!st)
+		return -ENOMEM;
+	err = probe_plan(st);
+	err = err ? err : probe_ftrace(st, false);
+	if (!err)
+		err = script ? ftrace_script(st->ftrace, &d, &which, out) : ftrace_show(st->ftrace, "/sys/kernel/tracing", out);
+	if (d.err)
+		log_error("%s", d.message);
+	source_close(st);
+	return err;
+}
+
 static void source_start(void *self)
 {
-	((struct probing *)self)->shared->ready = 1;
+	struct probing *st = self;
+
+	if (st->shared)
+		st->shared->ready = 1;
 }
 
 static int source_read(struct probing *st, int timeout_ms, bool all, const struct feed *feed)
@@ -123,7 +163,10 @@ static int source_read(struct probing *st, int timeout_ms, bool all, const struc
 	int err;
 
 	st->feed = feed;
-	err = records_read(&st->records, timeout_ms, all);
+	if (st->ftrace)
+		err = ftrace_poll(st->ftrace, timeout_ms, probe_record, st);
+	else
+		err = records_read(&st->records, timeout_ms, all);
 	st->feed = NULL;
 	return err;
 }
@@ -137,7 +180,8 @@ static int source_finish(void *self, const struct feed *feed)
 {
 	struct probing *st = self;
 
-	st->shared->ready = 0;
+	if (st->shared)
+		st->shared->ready = 0;
 	return source_read(st, 0, true, feed);
 }
 
@@ -199,7 +243,8 @@ static int source_losses(void *self, struct losses *out)
 		program_time(st->ones.v[i]->at.entry_prog, &ns, &runs, &missed);
 	}
 	for (unsigned int i = 0; i < LOST_N; i++)
-		st->lost[i] = (struct lost){ text[i][0], text[i][1], st->shared->lost[i] };
+		st->lost[i] = (struct lost){ text[i][0], text[i][1], st->shared ? st->shared->lost[i] : 0 };
+	st->lost[LOST_RING].n += st->ftrace ? ftrace_lost(st->ftrace) : 0;
 	st->lost[LOST_N] = (struct lost){ "records", "malformed", st->malformed };
 	st->lost[LOST_N + 1] = (struct lost){ "events", "the kernel skipped a program that was running already", missed };
 	*out = (struct losses){ .n = LOST_N + 2, .v = st->lost };

@@ -19,9 +19,13 @@ struct probe_opts {
 	bool intervals;              /* there are summaries by interval */
 	uint64_t buffer;             /* bytes of the ring; 0: as it is best */
 	unsigned int string_max;     /* bytes of a string; 0: 128 */
+	bool ftrace;                 /* by probe events of ftrace instead of BPF */
 	FILE *programs;              /* the generated programs are printed there; NULL: not */
 };
 
 extern const struct source probe_source;
+
+/* What ftrace would be told: the commands, or with script a shell script that does it. 0 or -errno, logged. */
+int probe_show(const struct probe_opts *o, bool script, FILE *out);
 
 #endif
