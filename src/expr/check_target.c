@@ -277,6 +277,7 @@ static int target_user(struct check *c)
 int check_target(struct check *c)
 {
 	const struct probe_ast *a = c->ast;
+	unsigned int count;
 	int err;
 
 	c->plan->title = plan_text(c->plan, "%.*s", (int)(a->target_span.at + a->target_span.len), a->text);
