@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later OR GPL-2.0 */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -267,6 +266,18 @@ const char *btf_file_str(const struct btf_file *f, uint32_t off)
 	while (f->base && off < f->first_str)
 		f = f->base;
 	return off - f->first_str < f->strs_len ? f->strs + (off - f->first_str) : "";
+}
+
+bool btf_file_tells_signs(const struct btf_file *f)
+{
+	for (; f; f = f->base)
+		for (uint32_t i = 0; i < f->n; i++) {
+			const struct btf_type *t = (const void *)(f->types + f->off[i]);
+
+			if (btf_type_kind(t) == BTF_KIND_ENUM64 || (btf_type_kind(t) == BTF_KIND_ENUM && BTF_INFO_KFLAG(t->info)))
+				return true;
+		}
+	return false;
 }
 
 /* --- names --- */

@@ -132,7 +132,7 @@ static struct type *make(struct btf_origin *o, const struct btf_type *bt, struct
 	case BTF_KIND_ARRAY: return array_make(o, bt, depth);
 	case BTF_KIND_STRUCT: return types_new(t, TYPE_STRUCT, name, bt->size);
 	case BTF_KIND_UNION: return types_new(t, TYPE_UNION, name, bt->size);
-	case BTF_KIND_ENUM: /* whether it is signed, kernels tell from 6.0 on; before, -1 is 0xffffffff */
+	case BTF_KIND_ENUM:
 	case BTF_KIND_ENUM64:
 		ty = types_new(t, TYPE_ENUM, name, bt->size);
 		if (ty)
@@ -210,6 +210,17 @@ static int members_make(struct btf_origin *o, const struct btf_type *bt, struct 
 	return 0;
 }
 
+/* Whether an enum is signed, old files do not tell: one with the highest bit set is then more likely to have a -1. */
+static bool enum_signed(struct btf_origin *o, const struct btf_type *bt)
+{
+	const struct btf_enum *e = (const void *)(bt + 1);
+
+	for (unsigned int i = 0; btf_type_kind(bt) == BTF_KIND_ENUM && bt->size <= 4 && i < btf_type_vlen(bt); i++)
+		if (e[i].val < 0)
+			return !btf_file_tells_signs(o->file);
+	return false;
+}
+
 static int enumerators_make(struct btf_origin *o, const struct btf_type *bt, struct type *ty)
 {
 	const struct btf_enum *e = (const void *)(bt + 1);
@@ -220,6 +231,7 @@ static int enumerators_make(struct btf_origin *o, const struct btf_type *bt, str
 
 	if (!to)
 		return -ENOMEM;
+	ty->is_signed = ty->is_signed || enum_signed(o, bt);
 	for (unsigned int i = 0; i < n; i++) {
 		to[i].name = btf_file_str(o->file, wide ? e64[i].name_off : e[i].name_off);
 		if (wide)
@@ -282,6 +294,7 @@ static int btf_complete(struct origin *origin, struct type *ty)
 	ty->members = is->members;
 	ty->n = is->n;
 	ty->variadic = is->variadic;
+	ty->is_signed = is->is_signed;
 	return 0;
 }
 
