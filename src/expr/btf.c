@@ -345,7 +345,7 @@ static uint32_t str_offset(const struct btf_file *f, const char *name)
 
 	if (!len || len >= NAME_LONGEST)
 		return 0;
-	memcpy(needle + 1, name, len);
+	snprintf(needle + 1, sizeof(needle) - 1, "%s", name);
 	at = memmem(f->strs, f->strs_len, needle, len + 2);
 	return at ? f->first_str + (uint32_t)(at + 1 - f->strs) : 0;
 }

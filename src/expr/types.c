@@ -126,7 +126,8 @@ static void module_name(const char *path, char *name, size_t cap)
 
 	snprintf(name, cap, "%.*s", (int)strcspn(from, "."), from);
 	for (; *name; name++)
-		*name = *name == '-' ? '_' : *name;
+		if (*name == '-')
+			*name = '_';
 }
 
 /* Before the modules of the running kernel: what is given by hand counts more. */
@@ -196,7 +197,7 @@ struct type *types_find(struct types *t, enum type_kind kind, const char *name)
 
 struct type *types_function(struct types *t, const char *name, unsigned int *more)
 {
-	unsigned int unused;
+	unsigned int unused = 0;
 	int err = ENOENT;
 	size_t i = 0;
 

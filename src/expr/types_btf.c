@@ -165,8 +165,9 @@ static struct type *btf_type(struct btf_origin *o, uint32_t id, unsigned int dep
 	if (!bt || depth > TYPES_DEPTH)
 		return fail(EINVAL);
 	slot = &o->made[id - btf_file_first(o->file)];
-	if (*slot)
-		return *slot;
+	ty = *slot;
+	if (ty)
+		return ty;
 	ty = make(o, bt, slot, depth);
 	if (ty && !ty->origin) { /* what only refers to another type has that one's */
 		ty->origin = o;
@@ -373,7 +374,7 @@ static uint32_t tracepoint_id(struct btf_origin *o, const char *name)
 static struct type *tracepoint_named(struct btf_origin *o, struct type *fn, const char *name)
 {
 	char iter[256];
-	unsigned int more;
+	unsigned int more = 0;
 	int n = snprintf(iter, sizeof(iter), "__traceiter_%s", name);
 	struct type *ty = n < (int)sizeof(iter) ? btf_function(&o->o, iter, &more) : NULL;
 

@@ -48,9 +48,9 @@ const char *types_base_name(const char *name);
 /* The kind of a type of one byte by its name, and by the typedef that it has: s8 and u8 are numbers. */
 enum type_kind types_byte_kind(const char *base, const char *alias);
 /* The spellings under which a base type may be found, in turn; NULL ends. */
-const char *types_base_spelling(const char *canonical, unsigned int i);
+const char *types_base_spelling(const char *canonical, unsigned int n);
 /* "long unsigned", "unsigned" -> "unsigned long", "unsigned int"; NULL: not words of base types. */
-const char *types_base_canonical(const char *words);
+const char *types_base_canonical(const char *text);
 
 /* Of BTF. NULL with errno set. path as of btf_file_open(). base: origin that split BTF builds on. */
 struct origin *types_btf_new(struct types *t, const char *path, const char *module, struct origin *base);
