@@ -43,6 +43,23 @@ struct type *types_new(struct types *t, enum type_kind kind, const char *name, u
 	return ty;
 }
 
+bool types_refer(struct type *ty, struct type *to)
+{
+	const struct type *at = to;
+
+	for (unsigned int i = 0; i < TYPES_DEPTH; i++) {
+		if (at == ty)
+			break;
+		if (at->kind != TYPE_PTR && at->kind != TYPE_ARRAY && at->kind != TYPE_FUNC) {
+			ty->to = to;
+			return true;
+		}
+		at = at->to;
+	}
+	errno = EINVAL;
+	return false;
+}
+
 int types_origin_add(struct types *t, struct origin *o)
 {
 	if (!vec_push(&t->origins, o))

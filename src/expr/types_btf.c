@@ -60,12 +60,10 @@ static struct type *ptr_make(struct btf_origin *o, const struct btf_type *bt, st
 	ty->complete = true;
 	ty->user = to && btf_type_kind(to) == BTF_KIND_TYPE_TAG && !strcmp(btf_file_str(o->file, to->name_off), "user");
 	target = btf_type(o, bt->type, depth + 1);
-	if (!target) {
-		*slot = NULL;
-		return NULL;
-	}
-	ty->to = target;
-	return ty;
+	if (target && types_refer(ty, target))
+		return ty;
+	*slot = NULL; /* what stays behind points to void */
+	return NULL;
 }
 
 static struct type *array_make(struct btf_origin *o, const struct btf_type *bt, unsigned int depth)
@@ -95,12 +93,10 @@ static struct type *func_make(struct btf_origin *o, const struct btf_type *bt, s
 		return NULL;
 	*slot = ty;
 	returns = btf_type(o, bt->type, depth + 1);
-	if (!returns) {
-		*slot = NULL;
-		return NULL;
-	}
-	ty->to = returns;
-	return ty;
+	if (returns && types_refer(ty, returns))
+		return ty;
+	*slot = NULL;
+	return NULL;
 }
 
 /* The same type once more, under a name. */

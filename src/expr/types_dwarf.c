@@ -161,9 +161,8 @@ static struct type *refer_make(struct dwarf_origin *o, Dwarf_Die *die, enum type
 
 	ty = made_add(o, die, ty);
 	to = ty ? type_of(o, die, depth) : NULL;
-	if (!to)
+	if (!to || !types_refer(ty, to))
 		return NULL; /* what stays behind points to void */
-	ty->to = to;
 	ty->complete = kind == TYPE_PTR;
 	ty->user = kind == TYPE_PTR && o->user;
 	return ty;

@@ -41,6 +41,9 @@ struct types {
 
 void *types_alloc(struct types *t, size_t size); /* zeroed; NULL: no memory, errno set */
 struct type *types_new(struct types *t, enum type_kind kind, const char *name, uint64_t size);
+/* Sets what a pointer or a function refers to. False, and errno is EINVAL: that leads back to it, by pointers alone, which
+ * nobody who follows pointers would come out of. */
+bool types_refer(struct type *ty, struct type *to);
 int types_origin_add(struct types *t, struct origin *o); /* 0 or -ENOMEM */
 
 /* "long unsigned int" -> "unsigned long"; what is no such name stays. */
