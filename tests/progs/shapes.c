@@ -63,6 +63,9 @@ void shapes_nothing(void)
 	__asm__ volatile("");
 }
 
+/* Another name for it, as libraries have for what they export. */
+int shapes_alias(int v, struct node *a, const char *s, double d) __attribute__((alias("shapes_function")));
+
 static struct node *global;
 static struct packed packed __attribute__((used)); /* a type that nothing has is not in the debug information */
 static struct empty empty __attribute__((used));
