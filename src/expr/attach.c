@@ -17,7 +17,7 @@ struct attempt {
 	struct plan *p;
 	struct attach_env *env;
 	struct diag *d;
-	char why[REASON];          /* why the last way failed */
+	char why[REASON];          /* why each way failed */
 	bool verifier;             /* the program was refused: our fault */
 };
 
@@ -130,12 +130,15 @@ static int maps_make(struct attached *a, const struct plan *p, const struct atta
 
 static void __attribute__((format(printf, 2, 3))) failed(struct attempt *t, const char *fmt, ...)
 {
+	size_t at = strlen(t->why);
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(t->why, sizeof(t->why), fmt, ap);
+	if (at && at < sizeof(t->why) - 3)
+		at += (size_t)snprintf(t->why + at, sizeof(t->why) - at, "; ");
+	vsnprintf(t->why + at, sizeof(t->why) - at, fmt, ap);
 	va_end(ap);
-	log_debug("%s: %s", t->p->title, t->why);
+	log_debug("%s: %s", t->p->title, t->why + at);
 }
 
 /* The verifier's last words, without its statistics. */
@@ -160,11 +163,21 @@ static void verifier_note(struct attempt *t, const char *what, char *log)
 	t->verifier = true;
 }
 
-/* Generates and loads one program. fork: unused. */
+/* A program's stack is told by its maps, which are gone with it: such a hit does not wait. */
+static bool plan_wants_maps(const struct plan *p)
+{
+	bool wants = false;
+
+	for (size_t i = 0; i < p->outs.n; i++)
+		wants |= p->outs.v[i].kind == OUT_STACK && p->outs.v[i].user_stack;
+	return wants;
+}
+
+/* Generates and loads one program. */
 static int program(struct attempt *t, enum mode m, bool entry, int btf_id, int btf_fd)
 {
 	struct gen g = { .p = t->p, .mode = m, .maps = t->a->maps, .tasks = t->env->tasks, .cgroup = &t->env->cgroup,
-			 .ring_wake = t->env->ring_wake, .epochs = t->env->epochs, .func_ip = t->env->func_ip > 0 };
+			 .ring_wake = plan_wants_maps(t->p) ? 0 : t->env->ring_wake, .epochs = t->env->epochs, .func_ip = t->env->func_ip > 0 };
 	char *log = NULL;
 	int fd = entry ? gen_entry(&g) : gen_main(&g);
 
@@ -173,8 +186,8 @@ static int program(struct attempt *t, enum mode m, bool entry, int btf_id, int b
 		emit_free(&g.e);
 		return fd;
 	}
-	if (t->env->debug)
-		emit_print(&g.e, t->env->debug_out);
+	if (t->env->programs)
+		emit_print(&g.e, t->env->programs);
 	fd = prog_load(&g, entry ? "spoor_entry" : "spoor_probe", btf_id, btf_fd, &log);
 	emit_free(&g.e);
 	if (log)

@@ -14,8 +14,7 @@ struct attach_env {
 	struct gen_cgroup cgroup;
 	unsigned int ring_wake;
 	bool epochs;
-	bool debug;               /* programs are printed to stderr's place: out */
-	FILE *debug_out;
+	FILE *programs;           /* they are printed there; NULL: not */
 	int func_ip;              /* is there bpf_get_func_ip: 0 not asked, 1 yes, -1 no */
 };
 

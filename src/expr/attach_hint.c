@@ -17,9 +17,9 @@ struct hints {
 
 static bool carries(struct hints *h, const char *tracepoint)
 {
-	const struct type *t = types_tracepoint(h->p->types, tracepoint);
+	struct type *t = types_tracepoint(h->p->types, tracepoint);
 
-	for (unsigned int i = 0; t && i < t->n; i++) {
+	for (unsigned int i = 0; t && !type_complete(h->p->types, t) && i < t->n; i++) {
 		const struct type *at = t->params[i].type;
 
 		if (at->kind == TYPE_PTR && !strcmp(at->to->name, h->want))

@@ -151,7 +151,7 @@ static int args_all(struct check *c)
 	bool returns = plan_is_return(p);
 
 	if (p->point == POINT_USDT)
-		n = p->usdts.v[0].n;
+		n = p->usdts.v[p->usdt_place].n;
 	for (size_t i = 0; i < p->event.fields.n; i++)
 		if (!p->event.fields.v[i].common && !check_fields(c, p->event.fields.v[i].name, &v))
 			out_add(c, &p->outs, p->event.fields.v[i].name, SHOW_AUTO, 0, &v, at);

@@ -128,6 +128,8 @@ int check_type(struct check *c, const struct type_name *n, struct type **out)
 	static struct type nothing = { .kind = TYPE_VOID, .name = "void", .complete = true };
 	struct type *t;
 
+	if (!c->types) /* a program without DWARF: C's own types are everywhere the same */
+		c->types = env_kernel(c->env);
 	if (!c->types)
 		return diag_set(c->d, -ENODATA, n->span, "no types are known here: the program has no DWARF");
 	t = kind == TYPE_VOID && !strcmp(n->name, "void") ? &nothing : types_find(c->types, kind, n->name);

@@ -65,7 +65,7 @@ static int target_function(struct check *c)
 		return 0;
 	p->needs_regs = c->ast->off != 0;
 	p->proto = types_function(c->types, c->ast->func, NULL);
-	return p->proto ? 0 : function_unknown(c);
+	return p->proto ? type_complete(c->types, p->proto) : function_unknown(c);
 }
 
 /* ---- tracepoints ---- */
@@ -120,7 +120,7 @@ static int target_raw(struct check *c)
 		return types_refuse(c);
 	c->plan->proto = types_tracepoint(c->types, c->ast->func);
 	if (c->plan->proto)
-		return 0;
+		return type_complete(c->types, c->plan->proto);
 	types_each(c->types, TYPE_VOID, "*", raw_near, &near);
 	return diag_set(c->d, -ENOENT, c->ast->target_span, "the kernel has no tracepoint '%s'%s%s%s", c->ast->func, near.best ?
 			"; did you mean '" : "", near.best ? near.name + 1 : "", near.best ? "'?" : "");
@@ -220,9 +220,10 @@ static int target_usdt(struct check *c)
 	int err = usdts_find(p->path, c->ast->provider, c->ast->func, &p->usdts);
 
 	p->point = POINT_USDT;
+	p->usdt_place = c->env->usdt_place;
 	if (err)
 		return diag_set(c->d, err, c->ast->target_span, "%s: %s", p->path, strerror(-err));
-	if (!p->usdts.n)
+	if (p->usdts.n <= p->usdt_place)
 		return diag_set(c->d, -ENOENT, c->ast->target_span, "%s has no probe %s:%s", p->path, c->ast->provider, c->ast->func);
 	if (c->ast->letter == 'R')
 		return diag_set(c->d, -EINVAL, c->ast->target_span, "a USDT probe has no return: use 'P'");
@@ -268,6 +269,8 @@ static int target_user(struct check *c)
 	err = user_function(c);
 	if (!err && c->types && !c->ast->glob)
 		p->proto = types_function(c->types, c->ast->func, NULL);
+	if (!err && p->proto)
+		err = type_complete(c->types, p->proto);
 	return err;
 }
 

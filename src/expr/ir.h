@@ -105,7 +105,8 @@ enum { PLAN_SLOTS = 12 };
 
 struct plan {
 	const struct probe_ast *ast;
-	unsigned int index;
+	unsigned int index;       /* among the plans of a run: in its records */
+	unsigned int number;      /* of the expression among those given */
 	enum point point;
 	char *title;              /* "p vfs_read" */
 	struct type *proto;       /* TYPE_FUNC; NULL: not known */
@@ -148,6 +149,7 @@ struct env {
 	VEC(struct env_binary { char *path; struct types *types; }) binaries;
 	bool kstack, ustack;      /* -s, -u: with every hit */
 	unsigned int string_max;  /* bytes of a string; 0: STRING_MAX / 2 */
+	unsigned int usdt_place;  /* for which the next plan is made */
 };
 struct types *env_kernel(struct env *e);                     /* NULL with errno set */
 struct types *env_binary(struct env *e, const char *path);   /* NULL: it has no types */

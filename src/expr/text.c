@@ -97,6 +97,8 @@ static void quoted_json(struct text *t, const char *s, size_t n)
 			k = fmt_utf8_next(one, &cp);
 			if (cp == FMT_INVALID)
 				text_put(t, "\xef\xbf\xbd");
+			else if (cp < 0xa0) /* a terminal acts on them */
+				json_escape(t, (unsigned char)cp);
 			else
 				text_bytes(t, s + i, k);
 			i += k;

@@ -31,6 +31,6 @@ struct sink {
 	void (*close)(void *self);                              /* frees self; does not close out */
 };
 
-extern const struct sink sink_json, sink_tree, sink_line, sink_table;
+extern const struct sink sink_json, sink_tree, sink_line, sink_hits, sink_table;
 
 #endif
