@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later OR GPL-2.0 */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -269,6 +268,18 @@ const char *btf_file_str(const struct btf_file *f, uint32_t off)
 	return off - f->first_str < f->strs_len ? f->strs + (off - f->first_str) : "";
 }
 
+bool btf_file_tells_signs(const struct btf_file *f)
+{
+	for (; f; f = f->base)
+		for (uint32_t i = 0; i < f->n; i++) {
+			const struct btf_type *t = (const void *)(f->types + f->off[i]);
+
+			if (btf_type_kind(t) == BTF_KIND_ENUM64 || (btf_type_kind(t) == BTF_KIND_ENUM && BTF_INFO_KFLAG(t->info)))
+				return true;
+		}
+	return false;
+}
+
 /* --- names --- */
 
 static uint32_t name_hash(const char *s)
@@ -334,7 +345,7 @@ static uint32_t str_offset(const struct btf_file *f, const char *name)
 
 	if (!len || len >= NAME_LONGEST)
 		return 0;
-	memcpy(needle + 1, name, len);
+	snprintf(needle + 1, sizeof(needle) - 1, "%s", name);
 	at = memmem(f->strs, f->strs_len, needle, len + 2);
 	return at ? f->first_str + (uint32_t)(at + 1 - f->strs) : 0;
 }

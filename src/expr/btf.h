@@ -7,6 +7,7 @@
 #ifndef SPOOR_EXPR_BTF_H
 #define SPOOR_EXPR_BTF_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <linux/btf.h>
@@ -28,6 +29,9 @@ const char *btf_file_str(const struct btf_file *f, uint32_t off); /* "" when the
 
 /* The first of its own ids above `after` with this name and a kind in kinds (1 << BTF_KIND_...); 0: none. */
 uint32_t btf_file_find(struct btf_file *f, const char *name, uint32_t kinds, uint32_t after);
+
+/* Does it say of enums that they are signed (as pahole and clang do since 2022)? Where none is, -1 is but 0xffffffff. */
+bool btf_file_tells_signs(const struct btf_file *f);
 
 static inline unsigned int btf_type_kind(const struct btf_type *t) { return BTF_INFO_KIND(t->info); }
 static inline unsigned int btf_type_vlen(const struct btf_type *t) { return BTF_INFO_VLEN(t->info); }

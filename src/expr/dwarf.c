@@ -116,6 +116,11 @@ bool dwarf_file_relocatable(const struct dwarf_file *f)
 	return f->relocatable;
 }
 
+bool dwarf_file_indexed(const struct dwarf_file *f)
+{
+	return f->indexed;
+}
+
 /* --- names --- */
 
 static uint32_t name_hash(const char *s, unsigned int what)
@@ -270,6 +275,23 @@ const struct dwarf_name *dwarf_file_name(struct dwarf_file *f, uint32_t i)
 {
 	index_make(f);
 	return i < f->names.n ? &f->names.v[i] : NULL;
+}
+
+bool dwarf_file_function_at(struct dwarf_file *f, uint64_t addr, Dwarf_Die *die)
+{
+	Dwarf_Die unit, split = { 0 };
+	bool begun = false;
+	Dwarf_Addr low;
+	uint8_t type;
+
+	if (f->relocatable || !dwarf_addrdie(f->dwarf, addr, &unit))
+		return false;
+	if (!dwarf_cu_info(unit.cu, NULL, &type, NULL, &split, NULL, NULL, NULL) && type == DW_UT_skeleton && split.addr)
+		unit = split;
+	while (dwarf_child_next(&unit, die, &begun))
+		if (dwarf_tag(die) == DW_TAG_subprogram && !dwarf_lowpc(die, &low) && low == addr)
+			return true;
+	return false;
 }
 
 bool dwarf_file_die(struct dwarf_file *f, const struct dwarf_name *n, Dwarf_Die *die)

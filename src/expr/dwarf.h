@@ -31,8 +31,11 @@ void dwarf_file_free(struct dwarf_file *f); /* NULL is fine */
 /* NULL: not there, or errno is ENOMEM. */
 const struct dwarf_name *dwarf_file_find(struct dwarf_file *f, enum dwarf_what what, const char *name);
 bool dwarf_file_die(struct dwarf_file *f, const struct dwarf_name *n, Dwarf_Die *die);
+/* The function whose code begins at an address (of the file): what a symbol that is only another name for it is found by. */
+bool dwarf_file_function_at(struct dwarf_file *f, uint64_t addr, Dwarf_Die *die);
 /* By number from 0 on; NULL behind the last. */
 const struct dwarf_name *dwarf_file_name(struct dwarf_file *f, uint32_t i);
+bool dwarf_file_indexed(const struct dwarf_file *f); /* the pass over all units has been made */
 bool dwarf_file_relocatable(const struct dwarf_file *f); /* it is a module, no program */
 
 /* The next child (first: of parent), or false. Never goes back, whatever the file says. */

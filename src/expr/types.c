@@ -43,6 +43,23 @@ struct type *types_new(struct types *t, enum type_kind kind, const char *name, u
 	return ty;
 }
 
+bool types_refer(struct type *ty, struct type *to)
+{
+	const struct type *at = to;
+
+	for (unsigned int i = 0; i < TYPES_DEPTH; i++) {
+		if (at == ty)
+			break;
+		if (at->kind != TYPE_PTR && at->kind != TYPE_ARRAY && at->kind != TYPE_FUNC) {
+			ty->to = to;
+			return true;
+		}
+		at = at->to;
+	}
+	errno = EINVAL;
+	return false;
+}
+
 int types_origin_add(struct types *t, struct origin *o)
 {
 	if (!vec_push(&t->origins, o))
@@ -126,7 +143,8 @@ static void module_name(const char *path, char *name, size_t cap)
 
 	snprintf(name, cap, "%.*s", (int)strcspn(from, "."), from);
 	for (; *name; name++)
-		*name = *name == '-' ? '_' : *name;
+		if (*name == '-')
+			*name = '_';
 }
 
 /* Before the modules of the running kernel: what is given by hand counts more. */
@@ -196,7 +214,7 @@ struct type *types_find(struct types *t, enum type_kind kind, const char *name)
 
 struct type *types_function(struct types *t, const char *name, unsigned int *more)
 {
-	unsigned int unused;
+	unsigned int unused = 0;
 	int err = ENOENT;
 	size_t i = 0;
 

@@ -60,12 +60,10 @@ static struct type *ptr_make(struct btf_origin *o, const struct btf_type *bt, st
 	ty->complete = true;
 	ty->user = to && btf_type_kind(to) == BTF_KIND_TYPE_TAG && !strcmp(btf_file_str(o->file, to->name_off), "user");
 	target = btf_type(o, bt->type, depth + 1);
-	if (!target) {
-		*slot = NULL;
-		return NULL;
-	}
-	ty->to = target;
-	return ty;
+	if (target && types_refer(ty, target))
+		return ty;
+	*slot = NULL; /* what stays behind points to void */
+	return NULL;
 }
 
 static struct type *array_make(struct btf_origin *o, const struct btf_type *bt, unsigned int depth)
@@ -95,12 +93,10 @@ static struct type *func_make(struct btf_origin *o, const struct btf_type *bt, s
 		return NULL;
 	*slot = ty;
 	returns = btf_type(o, bt->type, depth + 1);
-	if (!returns) {
-		*slot = NULL;
-		return NULL;
-	}
-	ty->to = returns;
-	return ty;
+	if (returns && types_refer(ty, returns))
+		return ty;
+	*slot = NULL;
+	return NULL;
 }
 
 /* The same type once more, under a name. */
@@ -132,7 +128,7 @@ static struct type *make(struct btf_origin *o, const struct btf_type *bt, struct
 	case BTF_KIND_ARRAY: return array_make(o, bt, depth);
 	case BTF_KIND_STRUCT: return types_new(t, TYPE_STRUCT, name, bt->size);
 	case BTF_KIND_UNION: return types_new(t, TYPE_UNION, name, bt->size);
-	case BTF_KIND_ENUM: /* whether it is signed, kernels tell from 6.0 on; before, -1 is 0xffffffff */
+	case BTF_KIND_ENUM:
 	case BTF_KIND_ENUM64:
 		ty = types_new(t, TYPE_ENUM, name, bt->size);
 		if (ty)
@@ -165,8 +161,9 @@ static struct type *btf_type(struct btf_origin *o, uint32_t id, unsigned int dep
 	if (!bt || depth > TYPES_DEPTH)
 		return fail(EINVAL);
 	slot = &o->made[id - btf_file_first(o->file)];
-	if (*slot)
-		return *slot;
+	ty = *slot;
+	if (ty)
+		return ty;
 	ty = make(o, bt, slot, depth);
 	if (ty && !ty->origin) { /* what only refers to another type has that one's */
 		ty->origin = o;
@@ -210,6 +207,17 @@ static int members_make(struct btf_origin *o, const struct btf_type *bt, struct 
 	return 0;
 }
 
+/* Whether an enum is signed, old files do not tell: one with the highest bit set is then more likely to have a -1. */
+static bool enum_signed(struct btf_origin *o, const struct btf_type *bt)
+{
+	const struct btf_enum *e = (const void *)(bt + 1);
+
+	for (unsigned int i = 0; btf_type_kind(bt) == BTF_KIND_ENUM && bt->size <= 4 && i < btf_type_vlen(bt); i++)
+		if (e[i].val < 0)
+			return !btf_file_tells_signs(o->file);
+	return false;
+}
+
 static int enumerators_make(struct btf_origin *o, const struct btf_type *bt, struct type *ty)
 {
 	const struct btf_enum *e = (const void *)(bt + 1);
@@ -220,6 +228,7 @@ static int enumerators_make(struct btf_origin *o, const struct btf_type *bt, str
 
 	if (!to)
 		return -ENOMEM;
+	ty->is_signed = ty->is_signed || enum_signed(o, bt);
 	for (unsigned int i = 0; i < n; i++) {
 		to[i].name = btf_file_str(o->file, wide ? e64[i].name_off : e[i].name_off);
 		if (wide)
@@ -282,6 +291,7 @@ static int btf_complete(struct origin *origin, struct type *ty)
 	ty->members = is->members;
 	ty->n = is->n;
 	ty->variadic = is->variadic;
+	ty->is_signed = is->is_signed;
 	return 0;
 }
 
@@ -360,7 +370,7 @@ static uint32_t tracepoint_id(struct btf_origin *o, const char *name)
 static struct type *tracepoint_named(struct btf_origin *o, struct type *fn, const char *name)
 {
 	char iter[256];
-	unsigned int more;
+	unsigned int more = 0;
 	int n = snprintf(iter, sizeof(iter), "__traceiter_%s", name);
 	struct type *ty = n < (int)sizeof(iter) ? btf_function(&o->o, iter, &more) : NULL;
 

@@ -6,17 +6,21 @@
 #include "base/glob.h"
 #include "expr/dwarf.h"
 #include "expr/types_priv.h"
+#include "kernel/targets.h"
 
-enum { DIMENSIONS = 8 };
+enum { DIMENSIONS = 8, LOOKUPS = 8 /* from then on the pass over all units is cheaper */ };
 
 struct made { Dwarf_Die die; struct type *type; uint32_t next; };
 
 struct dwarf_origin {
 	struct origin o;
 	struct dwarf_file *file;
+	char *path;
 	VEC(struct made) made;     /* type->id is an index in it */
 	uint32_t *head, buckets;   /* by address of the entry: index + 1 */
 	bool user;
+	unsigned int lookups;
+	ufuncs_t symbols;          /* all, from some look-ups on */
 };
 
 static struct type *die_type(struct dwarf_origin *o, Dwarf_Die *die, unsigned int depth);
@@ -161,9 +165,8 @@ static struct type *refer_make(struct dwarf_origin *o, Dwarf_Die *die, enum type
 
 	ty = made_add(o, die, ty);
 	to = ty ? type_of(o, die, depth) : NULL;
-	if (!to)
+	if (!to || !types_refer(ty, to))
 		return NULL; /* what stays behind points to void */
-	ty->to = to;
 	ty->complete = kind == TYPE_PTR;
 	ty->user = kind == TYPE_PTR && o->user;
 	return ty;
@@ -484,26 +487,73 @@ static struct type *dwarf_find(struct origin *origin, enum type_kind kind, const
 	return fail(ENOENT);
 }
 
+/* They are sorted by name. */
+static size_t symbols_first(const ufuncs_t *u, const char *name)
+{
+	size_t lo = 0, hi = u->n;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (strcmp(u->v[mid].name, name) < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+/*
+ * By the address that the symbol has: one unit is read and not all, and the names that functions have inside a library do not
+ * matter (fopen is _IO_new_fopen). Compilers other than gcc leave out the table of addresses.
+ */
+static bool symbol_die(struct dwarf_origin *o, const char *name, Dwarf_Die *die, unsigned int *more)
+{
+	bool keep = o->lookups > LOOKUPS, found = false;
+	ufuncs_t one = { 0 }, *u = keep ? &o->symbols : &one;
+	unsigned int same = 0;
+
+	if (!o->user || (!u->n && ufuncs_find(o->path, keep ? "*" : name, u)))
+		return false;
+	for (size_t i = keep ? symbols_first(u, name) : 0; i < u->n && (!keep || !strcmp(u->v[i].name, name)); i++) {
+		if (strcmp(u->v[i].name, name)) /* a variant: name.cold */
+			continue;
+		same++;
+		found = found || dwarf_file_function_at(o->file, u->v[i].addr, die);
+	}
+	ufuncs_free(&one);
+	*more += found ? same - 1 : 0;
+	return found;
+}
+
+static bool named_die(struct dwarf_origin *o, const char *name, Dwarf_Die *die, unsigned int *more)
+{
+	const struct dwarf_name *n = dwarf_file_find(o->file, DWARF_FUNC, name);
+
+	if (!n || !dwarf_file_die(o->file, n, die))
+		return false;
+	*more += n->copies > 1 ? n->copies - 1u : 0;
+	return true;
+}
+
 /* Where the code is in several places, or inlined too, the prototype is in the entry that they refer to. */
 static struct type *dwarf_function(struct origin *origin, const char *name, unsigned int *more)
 {
 	struct dwarf_origin *o = (struct dwarf_origin *)origin;
-	const struct dwarf_name *n = dwarf_file_find(o->file, DWARF_FUNC, name);
+	bool by_name = dwarf_file_indexed(o->file) || ++o->lookups > LOOKUPS;
 	Dwarf_Die die, abstract;
 	struct type *ty, *to;
 
-	if (!n)
+	if (!(by_name ? named_die(o, name, &die, more) : symbol_die(o, name, &die, more)) &&
+	    !(by_name ? symbol_die(o, name, &die, more) : named_die(o, name, &die, more)))
 		return fail(ENOENT);
-	if (!dwarf_file_die(o->file, n, &die))
-		return fail(EINVAL);
 	if (attr_die(&die, DW_AT_abstract_origin, &abstract))
 		die = abstract;
-	*more += n->copies > 1 ? n->copies - 1u : 0;
 	ty = made_find(o, die.addr);
 	if (ty)
 		return ty;
 	to = type_of(o, &die, 0);
-	ty = to ? types_new(o->o.store, TYPE_FUNC, n->name, 0) : NULL;
+	ty = to ? types_new(o->o.store, TYPE_FUNC, name_of(&die), 0) : NULL;
 	if (ty)
 		ty->to = to;
 	return ty ? made_add(o, &die, ty) : NULL;
@@ -543,6 +593,8 @@ static void dwarf_origin_free(struct origin *origin)
 	dwarf_file_free(o->file);
 	vec_free(&o->made);
 	free(o->head);
+	free(o->path);
+	ufuncs_free(&o->symbols);
 	free(o);
 }
 
@@ -558,11 +610,12 @@ struct origin *types_dwarf_new(struct types *t, const char *path)
 	if (!o)
 		return NULL;
 	o->o = (struct origin){ &dwarf_ops, t };
-	o->file = dwarf_file_open(path);
+	o->path = strdup(path);
+	o->file = o->path ? dwarf_file_open(path) : NULL;
 	if (!o->file) {
 		int err = errno;
 
-		free(o);
+		dwarf_origin_free(&o->o);
 		errno = err;
 		return NULL;
 	}

@@ -41,6 +41,9 @@ struct types {
 
 void *types_alloc(struct types *t, size_t size); /* zeroed; NULL: no memory, errno set */
 struct type *types_new(struct types *t, enum type_kind kind, const char *name, uint64_t size);
+/* Sets what a pointer or a function refers to. False, and errno is EINVAL: that leads back to it, by pointers alone, which
+ * nobody who follows pointers would come out of. */
+bool types_refer(struct type *ty, struct type *to);
 int types_origin_add(struct types *t, struct origin *o); /* 0 or -ENOMEM */
 
 /* "long unsigned int" -> "unsigned long"; what is no such name stays. */
@@ -48,9 +51,9 @@ const char *types_base_name(const char *name);
 /* The kind of a type of one byte by its name, and by the typedef that it has: s8 and u8 are numbers. */
 enum type_kind types_byte_kind(const char *base, const char *alias);
 /* The spellings under which a base type may be found, in turn; NULL ends. */
-const char *types_base_spelling(const char *canonical, unsigned int i);
+const char *types_base_spelling(const char *canonical, unsigned int n);
 /* "long unsigned", "unsigned" -> "unsigned long", "unsigned int"; NULL: not words of base types. */
-const char *types_base_canonical(const char *words);
+const char *types_base_canonical(const char *text);
 
 /* Of BTF. NULL with errno set. path as of btf_file_open(). base: origin that split BTF builds on. */
 struct origin *types_btf_new(struct types *t, const char *path, const char *module, struct origin *base);

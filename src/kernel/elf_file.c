@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <zlib.h>
 #include <elfutils/libdwelf.h>
 
 #include "kernel/elf_file.h"
@@ -110,8 +111,23 @@ static int build_id(Elf *elf, const unsigned char **id)
 	return n >= 2 && n <= 64 ? (int)n : 0;
 }
 
-/* Does the file have debug information, and the same build id where both have one? */
-static bool debug_matches(const char *path, const unsigned char *id, int n)
+/* What a debug link asks of its file, where a build id does not say that it fits. */
+static bool crc_matches(int fd, uint32_t crc)
+{
+	unsigned char buf[65536];
+	uLong is = crc32(0, NULL, 0);
+	off_t at = 0;
+	ssize_t n;
+
+	while ((n = pread(fd, buf, sizeof(buf), at)) > 0) {
+		is = crc32(is, buf, (uInt)n);
+		at += n;
+	}
+	return !n && is == crc;
+}
+
+/* The file that a build id (n bytes) or, where crc is given, a debug link is for. */
+static bool debug_matches(const char *path, const unsigned char *id, int n, const uint32_t *crc)
 {
 	const unsigned char *has;
 	struct elf_file f;
@@ -121,8 +137,8 @@ static bool debug_matches(const char *path, const unsigned char *id, int n)
 	if (elf_file_open(path, &f))
 		return false;
 	m = build_id(f.elf, &has);
-	fits = (!n || !m || (n == m && !memcmp(id, has, (size_t)n))) &&
-	       (elf_file_section(f.elf, ".debug_info") || elf_file_section(f.elf, ".symtab"));
+	fits = n && m ? n == m && !memcmp(id, has, (size_t)n) : crc && crc_matches(f.fd, *crc);
+	fits = fits && (elf_file_section(f.elf, ".debug_info") || elf_file_section(f.elf, ".symtab"));
 	elf_file_close(&f);
 	return fits;
 }
@@ -134,11 +150,11 @@ static int by_build_id(const unsigned char *id, int n, char *path, size_t cap)
 	for (int i = 1; i < n; i++)
 		at += snprintf(path + at, cap - (size_t)at, "%02x", id[i]);
 	snprintf(path + at, cap - (size_t)at, ".debug");
-	return debug_matches(path, id, n) ? 0 : -ENOENT;
+	return debug_matches(path, id, n, NULL) ? 0 : -ENOENT;
 }
 
 /* As gdb looks: beside the file, in .debug there, and below /usr/lib/debug. */
-static int by_link(const char *file, const char *link, const unsigned char *id, int n, char *path, size_t cap)
+static int by_link(const char *file, const char *link, uint32_t crc, const unsigned char *id, int n, char *path, size_t cap)
 {
 	static const struct { const char *before, *between; } where[] = { { "", "/" }, { "", "/.debug/" }, { DEBUG_DIR, "/" } };
 	char real[PATH_MAX], *slash;
@@ -150,7 +166,7 @@ static int by_link(const char *file, const char *link, const unsigned char *id, 
 	for (int i = 0; i < 3; i++) {
 		int len = snprintf(path, cap, "%s%.*s%s%s", where[i].before, dir, real, where[i].between, link);
 
-		if (len < (int)cap && strcmp(path, real) && debug_matches(path, id, n))
+		if (len < (int)cap && strcmp(path, real) && debug_matches(path, id, n, &crc))
 			return 0;
 	}
 	return -ENOENT;
@@ -167,7 +183,7 @@ int elf_debug_file(const char *path, Elf *elf, char **found)
 	if (n)
 		err = by_build_id(id, n, at, sizeof(at));
 	if (err && (link = dwelf_elf_gnu_debuglink(elf, &crc)))
-		err = by_link(path, link, id, n, at, sizeof(at));
+		err = by_link(path, link, crc, id, n, at, sizeof(at));
 	if (err)
 		return err;
 	*found = strdup(at);

@@ -135,9 +135,9 @@ int ufuncs_find(const char *path, const char *glob, ufuncs_t *out)
 	return err;
 }
 
-void ufuncs_free(ufuncs_t *u)
+void ufuncs_free(ufuncs_t *f)
 {
-	for (size_t i = 0; i < u->n; i++)
-		free(u->v[i].name);
-	vec_free(u);
+	for (size_t i = 0; i < f->n; i++)
+		free(f->v[i].name);
+	vec_free(f);
 }

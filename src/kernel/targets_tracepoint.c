@@ -253,6 +253,8 @@ static int folders(int at, const char *path, const char *glob, names_t *out)
 			continue;
 		copy = strdup(e->d_name);
 		err = copy ? vec_push(out, copy) : -ENOMEM;
+		if (err)
+			free(copy);
 	}
 	closedir(d);
 	if (out->n)
