@@ -28,42 +28,21 @@ static int map_make(enum bpf_map_type type, const char *name, unsigned int key, 
 	return fd < 0 ? -errno : fd;
 }
 
-/* What a new row begins with. */
+/* What a new row begins with: nothing. The kernel fills the values of other CPUs with zeros, too. */
 static int zero_make(struct attached *a, const struct plan *p)
 {
-	unsigned int size = plan_agg_size(p);
-	struct agg_value *zero = calloc(1, size);
-	uint32_t key = 0;
-	int err = 0;
-
-	if (!zero)
-		return -ENOMEM;
-	zero->min = INT64_MAX;
-	zero->max = INT64_MIN;
-	a->maps.zero = map_make(BPF_MAP_TYPE_ARRAY, "zero", 4, size, 1);
-	if (a->maps.zero < 0 || bpf_map_update_elem(a->maps.zero, &key, zero, BPF_ANY))
-		err = a->maps.zero < 0 ? a->maps.zero : -errno;
-	free(zero);
-	return err;
+	a->maps.zero = map_make(BPF_MAP_TYPE_ARRAY, "zero", 4, plan_agg_size(p), 1);
+	return a->maps.zero < 0 ? a->maps.zero : 0;
 }
 
-/* Rows of an array begin as new ones do. */
-int agg_reset(const struct attached *a, unsigned int rows)
+int agg_reset(const struct attached *a, uint32_t row)
 {
-	unsigned int size = plan_agg_size(a->plan), ncpus = (unsigned int)libbpf_num_possible_cpus();
-	char *all = calloc(ncpus, size);
-	int err = 0;
+	char *all = calloc((size_t)libbpf_num_possible_cpus(), plan_agg_size(a->plan));
+	int err;
 
 	if (!all)
 		return -ENOMEM;
-	for (unsigned int cpu = 0; cpu < ncpus; cpu++) {
-		struct agg_value *v = (struct agg_value *)(void *)(all + (size_t)cpu * size);
-
-		v->min = INT64_MAX;
-		v->max = INT64_MIN;
-	}
-	for (uint32_t key = 0; key < rows && !err; key++)
-		err = bpf_map_update_elem(a->maps.agg, &key, all, BPF_ANY) ? -errno : 0;
+	err = bpf_map_update_elem(a->maps.agg, &row, all, BPF_ANY) ? -errno : 0;
 	free(all);
 	return err;
 }
@@ -77,9 +56,7 @@ static int agg_make(struct attached *a, const struct plan *p, bool epochs)
 		return err;
 	a->maps.agg = map_make(keys ? BPF_MAP_TYPE_PERCPU_HASH : BPF_MAP_TYPE_PERCPU_ARRAY, "rows", plan_key_size(p, epochs),
 			       plan_agg_size(p), !keys ? 2 : plan_buckets(p) ? HIST_ROWS : ROWS);
-	if (a->maps.agg < 0)
-		return a->maps.agg;
-	return keys ? 0 : agg_reset(a, 2);
+	return a->maps.agg < 0 ? a->maps.agg : 0;
 }
 
 static int globs_make(struct attached *a, const struct plan *p)

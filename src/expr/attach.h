@@ -31,8 +31,8 @@ struct attached {
 /* 0, or -errno with d telling. detach in every case. */
 int attach(struct attached *a, struct plan *p, struct attach_env *env, struct diag *d);
 void detach(struct attached *a);
-/* Rows of an aggregation without keys become new ones. */
-int agg_reset(const struct attached *a, unsigned int rows);
+/* A row of an aggregation without keys becomes a new one. */
+int agg_reset(const struct attached *a, uint32_t row);
 
 /* ---- in attach_event.c: all return a descriptor or -errno ---- */
 int event_kprobe(const char *func, uint64_t off, bool at_return);

@@ -65,7 +65,7 @@ static int target_function(struct check *c)
 		return 0;
 	p->needs_regs = c->ast->off != 0;
 	p->proto = types_function(c->types, c->ast->func, NULL);
-	return p->proto ? type_complete(c->types, p->proto) : function_unknown(c);
+	return p->proto ? 0 : function_unknown(c);
 }
 
 /* ---- tracepoints ---- */
@@ -120,7 +120,7 @@ static int target_raw(struct check *c)
 		return types_refuse(c);
 	c->plan->proto = types_tracepoint(c->types, c->ast->func);
 	if (c->plan->proto)
-		return type_complete(c->types, c->plan->proto);
+		return 0;
 	types_each(c->types, TYPE_VOID, "*", raw_near, &near);
 	return diag_set(c->d, -ENOENT, c->ast->target_span, "the kernel has no tracepoint '%s'%s%s%s", c->ast->func, near.best ?
 			"; did you mean '" : "", near.best ? near.name + 1 : "", near.best ? "'?" : "");
@@ -269,14 +269,13 @@ static int target_user(struct check *c)
 	err = user_function(c);
 	if (!err && c->types && !c->ast->glob)
 		p->proto = types_function(c->types, c->ast->func, NULL);
-	if (!err && p->proto)
-		err = type_complete(c->types, p->proto);
 	return err;
 }
 
 int check_target(struct check *c)
 {
 	const struct probe_ast *a = c->ast;
+	unsigned int count;
 	int err;
 
 	c->plan->title = plan_text(c->plan, "%.*s", (int)(a->target_span.at + a->target_span.len), a->text);
@@ -294,5 +293,7 @@ int check_target(struct check *c)
 	}
 	if (!err && c->plan->proto && type_complete(c->types, c->plan->proto)) /* its parameters */
 		return diag_set(c->d, -EINVAL, a->target_span, "the type of '%s' cannot be read", a->func);
+	if (!err && c->plan->proto)
+		c->plan->slots = param_slot(c->plan->proto, c->plan->proto->n, &count);
 	return err;
 }

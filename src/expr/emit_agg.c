@@ -126,23 +126,29 @@ static void gen_bucket(struct gen *g, int out)
 	emit_store(e, 8, R7, sizeof(struct agg_value), R1);
 }
 
-/* r9 is the value. */
+/* r9 is the value, r1 how often there was one before: the first is the least and the greatest. */
 static void gen_add(struct gen *g)
 {
+	const int min = offsetof(struct agg_value, min), max = offsetof(struct agg_value, max);
 	struct emit *e = &g->e;
-	int fine = emit_label(e), done = emit_label(e);
+	int first = emit_label(e), fine = emit_label(e), done = emit_label(e);
 
+	emit_jmp_imm(e, BPF_JEQ, R1, 0, first);
+	emit_load(e, 8, R1, R7, min);
+	emit_jmp_reg(e, BPF_JSGE, R9, R1, fine);
+	emit_store(e, 8, R7, min, R9);
+	emit_here(e, fine);
+	emit_load(e, 8, R1, R7, max);
+	emit_jmp_reg(e, BPF_JSLE, R9, R1, done);
+	emit_store(e, 8, R7, max, R9);
+	emit_jmp(e, done);
+	emit_here(e, first);
+	emit_store(e, 8, R7, min, R9);
+	emit_store(e, 8, R7, max, R9);
+	emit_here(e, done);
 	emit_load(e, 8, R1, R7, offsetof(struct agg_value, sum));
 	emit_alu(e, BPF_ADD, R1, R9);
 	emit_store(e, 8, R7, offsetof(struct agg_value, sum), R1);
-	emit_load(e, 8, R1, R7, offsetof(struct agg_value, min));
-	emit_jmp_reg(e, BPF_JSGE, R9, R1, fine);
-	emit_store(e, 8, R7, offsetof(struct agg_value, min), R9);
-	emit_here(e, fine);
-	emit_load(e, 8, R1, R7, offsetof(struct agg_value, max));
-	emit_jmp_reg(e, BPF_JSLE, R9, R1, done);
-	emit_store(e, 8, R7, offsetof(struct agg_value, max), R9);
-	emit_here(e, done);
 }
 
 void gen_aggregate(struct gen *g, int out)
@@ -157,8 +163,9 @@ void gen_aggregate(struct gen *g, int out)
 	key = gen_key(g);
 	gen_row(g, key, out);
 	emit_load(e, 8, R1, R7, offsetof(struct agg_value, count));
-	emit_alu_imm(e, BPF_ADD, R1, 1);
-	emit_store(e, 8, R7, offsetof(struct agg_value, count), R1);
+	emit_mov(e, R2, R1);
+	emit_alu_imm(e, BPF_ADD, R2, 1);
+	emit_store(e, 8, R7, offsetof(struct agg_value, count), R2);
 	if (!g->p->value)
 		return;
 	gen_add(g);

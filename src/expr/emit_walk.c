@@ -93,15 +93,16 @@ void gen_path(struct gen *g, const struct out *o)
 	int was = e->stack, done = emit_label(e), end = emit_label(e);
 	struct walk w = { .dentry = emit_slot(e, 8), .mnt = emit_slot(e, 8) };
 
+	for (unsigned int i = 0; i < PATH_PARTS; i++)
+		emit_store_imm(e, 2, R7, (int)(o->off + 8 + i * PATH_PART), 0);
+	emit_store_imm(e, 8, R7, (int)o->off, 0);
 	gen_value(g, p->dentry);
+	emit_jmp_imm(e, BPF_JEQ, R0, 0, end);
 	emit_store(e, 8, R10, w.dentry, R0);
 	if (p->mnt) {
 		gen_value(g, p->mnt);
 		emit_store(e, 8, R10, w.mnt, R0);
 	}
-	for (unsigned int i = 0; i < PATH_PARTS; i++)
-		emit_store_imm(e, 2, R7, (int)(o->off + 8 + i * PATH_PART), 0);
-	emit_store_imm(e, 8, R7, (int)o->off, 0);
 	for (unsigned int i = 0; i < PATH_PARTS; i++) {
 		int off = (int)(o->off + 8 + i * PATH_PART), inside = emit_label(e), next = emit_label(e);
 

@@ -176,7 +176,7 @@ static int collect_array(struct rows *rows, int epoch)
 	uint32_t key = epoch < 0 ? 0 : (uint32_t)epoch & 1;
 	int err = row_take(rows, (const uint8_t *)&key);
 
-	return err || epoch < 0 ? err : agg_reset(rows->a, 2); /* the other half is empty */
+	return err || epoch < 0 ? err : agg_reset(rows->a, key);
 }
 
 int rows_collect(struct rows *rows, int epoch)

@@ -170,9 +170,22 @@ static void name_user(struct symbolizer *s, uint32_t pid, uint64_t addr, char *t
 	}
 }
 
+/* How the kernel came to our program is not what was asked. */
+static bool is_ours(const char *name)
+{
+	static const char *const prefixes[] = { "bpf_", "__bpf_", "trace_call_bpf", "perf_trace_", "perf_call_bpf", "kprobe_",
+						"kretprobe_", "rethook_", "arch_rethook_", "fprobe_", "__fprobe_", "__bpf_trampoline" };
+
+	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
+		if (!strncmp(name, prefixes[i], strlen(prefixes[i])))
+			return true;
+	return false;
+}
+
 const struct stack *symbol_stack(struct symbolizer *s, const uint64_t *addr, unsigned int n, uint32_t pid, bool user)
 {
 	struct frames *f = &s->kept[s->turn++ % STACKS_KEPT];
+	unsigned int first = 0;
 
 	n = n < STACK_DEPTH ? n : STACK_DEPTH;
 	for (unsigned int i = 0; i < n; i++) {
@@ -186,6 +199,8 @@ const struct stack *symbol_stack(struct symbolizer *s, const uint64_t *addr, uns
 		else if (!name)
 			snprintf(f->text[i], NAME_LEN, "0x%" PRIx64, addr[i]);
 	}
-	f->stack = (struct stack){ .n = n, .name = f->name, .addr = f->addr };
+	for (unsigned int i = 0; !user && i + 1 < n && is_ours(f->name[i]); i++)
+		first = i + 1;
+	f->stack = (struct stack){ .n = n - first, .name = f->name + first, .addr = f->addr + first };
 	return &f->stack;
 }

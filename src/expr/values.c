@@ -381,6 +381,10 @@ static void put_path(struct text *t, const uint8_t *at)
 		memcpy(path + n, part + 2, (size_t)len - 1);
 		n += (size_t)len - 1;
 	}
+	if (!whole && n == 3) { /* nothing at all was read */
+		put_unknown(t);
+		return;
+	}
 	if (!n)
 		path[n++] = '/';
 	path[n] = '\0';
