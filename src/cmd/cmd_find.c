@@ -10,12 +10,14 @@
 #include "cmd/find.h"
 #include "kernel/targets.h"
 
-struct find_cmdline { struct opt_list add; bool json; };
+struct find_cmdline { struct opt_list add; bool json, complete; };
 
 static const struct opt find_table[] = {
 	{ 0, "types", OPT_LIST, "FILES", "Look for prototypes in these modules too (.ko, with DWARF or BTF).",
 	  offsetof(struct find_cmdline, add) },
 	{ 0, "json", OPT_FLAG, NULL, "Print JSON, one object a line (docs/format.md).", offsetof(struct find_cmdline, json) },
+	{ 0, "complete", OPT_FLAG, NULL, "Take PATTERN for a probe that is being typed, and print how it can go on: for shells.",
+	  offsetof(struct find_cmdline, complete) },
 	{ 0 },
 };
 
@@ -177,7 +179,8 @@ int cmd_find(int argc, char **argv)
 		err = -EINVAL;
 	}
 	cmd_log(LOG_LEVEL_ERROR);
-	err = err ? cmd_options_end(&find_command, err, parsed.message) : find_run(&c, parsed.operands, argv + 1);
+	err = err ? cmd_options_end(&find_command, err, parsed.message) :
+	      c.complete ? find_complete(argv[1]) : find_run(&c, parsed.operands, argv + 1);
 	opts_free(&find_command, &c);
 	return err;
 }

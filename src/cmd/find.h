@@ -22,6 +22,8 @@ int find_functions(struct find *f, const char *glob);
 int find_tracepoints(struct find *f, const char *system, const char *glob);   /* system NULL: all */
 int find_in_binary(struct find *f, const char *bin, const char *glob);        /* "FUNC" or "PROVIDER:NAME" */
 
+int find_complete(const char *text);   /* how a probe goes on; the exit status */
+
 /* Text: a line, made safe for a terminal; one wrapped at the terminal's width, continued at column `from`. */
 void find_line(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void find_wrapped(struct find *f, unsigned int from, const char *text);

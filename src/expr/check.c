@@ -212,7 +212,7 @@ static int agg_check(struct check *c)
 static int outs_more(struct check *c)
 {
 	struct span at = c->ast->func_span;
-	struct value v;
+	struct value v = { .param = -1 };
 	int err = 0;
 
 	if (c->ast->agg.fn != AGG_NONE)

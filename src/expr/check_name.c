@@ -183,6 +183,8 @@ static int check_builtin(struct check *c, const char *name, struct span at, stru
 	for (; b < builtins + BUILTINS && strcmp(b->name, name); b++)
 		;
 	if (b == builtins + BUILTINS && !strcmp(name, "task")) {
+		if (!c->types && !plan_is_user(c->plan))
+			c->types = env_kernel(c->env);
 		task = env_kernel(c->env) ? types_find(c->env->kernel, TYPE_STRUCT, "task_struct") : NULL;
 		out->ir = ir_new(c, IR_TASK, NULL, NULL);
 		out->type = task && c->types == c->env->kernel ? types_pointer(c->types, task) : NULL;

@@ -17,6 +17,10 @@ struct ftrace;
 struct ftrace *ftrace_new(const struct plan *const *plans, unsigned int n, struct diag *d, unsigned int *which);
 void ftrace_free(struct ftrace *f); /* takes everything out of tracefs again; NULL is fine */
 
+struct task_opts;
+/* Whose events: before they are shown or started. 0, -ENOMEM, -EOPNOTSUPP (by control group). */
+int ftrace_tasks(struct ftrace *f, const struct task_opts *o);
+
 /* The commands, one a line, as a person would type them. root: where tracefs is, as shown. 0 or -errno. */
 int ftrace_show(const struct ftrace *f, const char *root, FILE *out);
 /* A script that sets up, prints until Ctrl-C and cleans up. -EOPNOTSUPP with d: something is computed here. */

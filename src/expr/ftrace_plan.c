@@ -139,6 +139,8 @@ static int out_refuse(const struct plan *p, const struct out *o, int err, struct
 		why = "it has no stack of user space for one event";
 	else if (o->ir && o->ir->op == IR_LAT)
 		why = "it does not know when the function was entered";
+	else if (o->ir && (o->ir->op == IR_UID || o->ir->op == IR_GID || o->ir->op == IR_CGROUP || o->ir->op == IR_TASK))
+		why = "its events do not tell that";
 	else if (plan_is_return(p) && o->ir && o->kind == OUT_NUMBER && err == -EOPNOTSUPP)
 		why = "at a return, only what the function returns";
 	else if (err == -E2BIG)
@@ -225,30 +227,13 @@ static int events_of_pattern(struct ftprobe *fp, unsigned int index, struct diag
 	return err;
 }
 
-static bool usdt_same(const struct usdt *a, const struct usdt *b)
+/* One place a plan: each has its arguments elsewhere. */
+static int event_of_usdt(struct ftprobe *fp, const char *name)
 {
-	return a->n == b->n && !memcmp(a->arg, b->arg, a->n * sizeof(a->arg[0]));
-}
+	const struct usdt *u = &fp->p->usdts.v[fp->p->usdt_place];
 
-static int events_of_usdt(struct ftprobe *fp, unsigned int index, struct diag *d)
-{
-	const struct plan *p = fp->p;
-	const struct usdt *first = &p->usdts.v[p->usdt_place];
-	char name[64];
-	int err = 0;
-
-	for (size_t i = 0; i < p->usdts.n && !err; i++) {
-		const struct usdt *u = &p->usdts.v[i];
-
-		if (!usdt_same(u, first))
-			return diag_set(d, -EOPNOTSUPP, p->ast->target_span,
-					"this probe stands at several places with its arguments elsewhere at each: --backend bpf can");
-		snprintf(name, sizeof(name), "p%u_%zu", index, i);
-		err = event_add(fp, name, "", u->semaphore ?
-				text_new("%s:0x%" PRIx64 "(0x%" PRIx64 ")", p->path, u->file_off, u->semaphore) :
-				text_new("%s:0x%" PRIx64, p->path, u->file_off), 0);
-	}
-	return err;
+	return event_add(fp, name, "", u->semaphore ? text_new("%s:0x%" PRIx64 "(0x%" PRIx64 ")", fp->p->path, u->file_off, u->semaphore) :
+					 text_new("%s:0x%" PRIx64, fp->p->path, u->file_off), 0);
 }
 
 static int events_plan(struct ftprobe *fp, unsigned int index, struct diag *d)
@@ -270,7 +255,7 @@ static int events_plan(struct ftprobe *fp, unsigned int index, struct diag *d)
 			err = event_add(fp, name, "", text_new("%s:0x%" PRIx64, p->path, p->ufuncs.v[i].file_off + p->ast->off), 0);
 		}
 		return err;
-	case POINT_USDT: return events_of_usdt(fp, index, d);
+	case POINT_USDT: return event_of_usdt(fp, name);
 	case POINT_TRACEPOINT: return event_add(fp, p->event.name, p->event.system, text_new("%s/%s", p->event.system, p->event.name), 0);
 	case POINT_RAW:
 		return diag_set(d, -EOPNOTSUPP, p->ast->target_span, "ftrace has the fields of tracepoints, not their arguments: e SYS/%s",

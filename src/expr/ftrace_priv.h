@@ -52,6 +52,8 @@ struct ftrace {
 	int tracefs, instance;   /* descriptors, -1 */
 	unsigned int made;       /* events that are in the kernel */
 	bool stacks;
+	char *pids;              /* for set_event_pid; NULL: all */
+	bool children;           /* theirs, too */
 	struct reader *reader;   /* NULL: not open */
 	uint64_t lost;
 	unsigned int stack_id;   /* of ftrace's own event kernel_stack */

@@ -100,9 +100,43 @@ static void proc_line(uint32_t tid, const char *file, char *to, size_t cap)
 	to[n > 0 ? n : 0] = '\0';
 }
 
-/* As it is now: an event brings the thread's number only. What has ended keeps what was known. */
-static const struct task *task_of(struct reader *r, uint32_t tid, unsigned int cpu)
+/* "1234 bash": the rest of the thread's line in one of ftrace's lists of those that have run. */
+static bool saved_line(int tracefs, const char *file, uint32_t tid, char *to, size_t cap)
 {
+	int fd = openat(tracefs, file, O_RDONLY | O_CLOEXEC);
+	FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
+	char line[64], *end;
+	bool found = false;
+
+	if (!f && fd >= 0)
+		close(fd);
+	while (f && !found && fgets(line, sizeof(line), f)) {
+		if (strtoul(line, &end, 10) != tid || *end != ' ')
+			continue;
+		end[strcspn(end, "\n")] = '\0';
+		snprintf(to, cap, "%s", end + 1);
+		found = true;
+	}
+	if (f)
+		fclose(f);
+	return found;
+}
+
+/* It has ended before it was looked at. */
+static void task_saved(int tracefs, struct task *t)
+{
+	char text[64];
+
+	if (!t->comm[0] && saved_line(tracefs, "saved_cmdlines", t->tid, text, sizeof(text)) && strcmp(text, "<...>") != 0)
+		snprintf(t->comm, sizeof(t->comm), "%.15s", text);
+	if (t->tgid == t->tid && saved_line(tracefs, "saved_tgids", t->tid, text, sizeof(text)))
+		t->tgid = (uint32_t)strtoul(text, NULL, 10);
+}
+
+/* As it is now: an event brings the thread's number only. What has ended keeps what was known. */
+static const struct task *task_of(const struct ftrace *f, uint32_t tid, unsigned int cpu)
+{
+	struct reader *r = f->reader;
 	struct task *t = &r->tasks[tid % TASKS];
 	char text[1024], *at;
 
@@ -123,6 +157,8 @@ static const struct task *task_of(struct reader *r, uint32_t tid, unsigned int c
 	at = strstr(text, "\nTgid:");
 	if (at)
 		t->tgid = (uint32_t)strtoul(at + 6, NULL, 10);
+	else
+		task_saved(f->tracefs, t);
 	return t;
 }
 
@@ -209,7 +245,7 @@ static int hit_take(struct sweep *s, const struct ftprobe *fp, const struct ring
 	char name[16] = "";
 
 	seen.tid = u32_at(e->data + ENTRY_TID);
-	task = task_of(r, seen.tid, s->cpu->cpu);
+	task = task_of(s->f, seen.tid, s->cpu->cpu);
 	seen.tgid = task->tgid;
 	seen.comm = task->comm;
 	if (comm && leaf_string(&seen, comm, name, sizeof(name)) > 0)

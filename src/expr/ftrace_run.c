@@ -112,8 +112,13 @@ static int instance_create(struct ftrace *f)
 	err = file_write(f->instance, "trace_clock", "mono", O_TRUNC);
 	snprintf(size, sizeof(size), "%d", BUFFER_KB);
 	file_write(f->instance, "buffer_size_kb", size, O_TRUNC); /* a smaller one loses more, and says so */
+	file_write(f->instance, "options/record-tgid", "1", O_TRUNC); /* for threads that end before they are looked at */
 	if (!err && f->stacks)
 		err = file_write(f->instance, "options/stacktrace", "1", O_TRUNC);
+	if (!err && f->children)
+		err = file_write(f->instance, "options/event-fork", "1", O_TRUNC);
+	if (!err && f->pids)
+		err = file_write(f->instance, "set_event_pid", f->pids, O_TRUNC);
 	return err;
 }
 
@@ -137,6 +142,20 @@ static int event_layout(struct ftprobe *fp, struct event *e, const struct tp_eve
 	return 0;
 }
 
+/* Reading the buffers is a system call as any other: without ourselves, or what we read would make more to read. */
+static int filter_write(struct ftrace *f, const struct ftprobe *fp, const char *path)
+{
+	struct ftext t = { 0 };
+	int err;
+
+	ftext_add(&t, "common_pid != %d", (int)gettid());
+	if (fp->filter)
+		ftext_add(&t, " && (%s)", fp->filter);
+	err = t.err ? t.err : file_write(f->instance, path, t.s, O_TRUNC);
+	free(t.s);
+	return err;
+}
+
 static int event_enable(struct ftrace *f, struct ftprobe *fp, struct event *e, struct diag *d)
 {
 	const char *system = event_system(e, f->group);
@@ -150,12 +169,10 @@ static int event_enable(struct ftrace *f, struct ftprobe *fp, struct event *e, s
 	if (err)
 		return diag_set(d, err, fp->p->ast->target_span, "the format of %s/%s is not as expected: %s", system, e->name, strerror(-err));
 	snprintf(path, sizeof(path), "events/%s/%s/filter", system, e->name);
-	err = fp->filter ? file_write(f->instance, path, fp->filter, O_TRUNC) : 0;
-	if (err) {
-		diag_set(d, err, fp->p->ast->filter ? fp->p->ast->filter->span : fp->p->ast->target_span, "ftrace refuses the filter %s: %s",
-			 fp->filter, strerror(-err));
-		return err;
-	}
+	err = filter_write(f, fp, path);
+	if (err)
+		return diag_set(d, err, fp->p->ast->filter ? fp->p->ast->filter->span : fp->p->ast->target_span,
+				"ftrace refuses the filter %s: %s", fp->filter ? fp->filter : "", strerror(-err));
 	snprintf(path, sizeof(path), "events/%s/%s/enable", system, e->name);
 	err = file_write(f->instance, path, "1", O_TRUNC);
 	return err ? event_refused(f, fp, e->place, err, d) : 0;
@@ -265,6 +282,7 @@ void ftrace_free(struct ftrace *f)
 		free(fp->filter);
 	}
 	free(f->probes);
+	free(f->pids);
 	free(f);
 }
 

@@ -73,6 +73,10 @@ static int put_all(const struct ftrace *f, const char *root, const char *group, 
 	fprintf(out, "mkdir %s\n", instance);
 	if (f->stacks)
 		fprintf(out, "echo 1 >%s/options/stacktrace\n", instance);
+	if (f->children)
+		fprintf(out, "echo 1 >%s/options/event-fork\n", instance);
+	if (f->pids)
+		fprintf(out, "echo%s >%s/set_event_pid\n", f->pids, instance);
 	for (unsigned int i = 0; i < f->n; i++)
 		for (size_t k = 0; k < f->probes[i].events.n; k++)
 			put_enable(&f->probes[i], &f->probes[i].events.v[k], group, instance, out);

@@ -241,20 +241,17 @@ int probe_ftrace(struct probing *st, bool start)
 		return err;
 	for (size_t i = 0; i < st->ones.n; i++)
 		plans[i] = st->ones.v[i]->plan;
-	if (task_opts_any(&st->opts.tasks)) {
-		log_error("ftrace has no filters by process, thread, name or control group; write f:common_pid==N");
-		err = -EOPNOTSUPP;
-	} else {
-		st->ftrace = ftrace_new(plans, (unsigned int)st->ones.n, &d, &which);
-		err = st->ftrace ? 0 : -errno;
-		if (!err && start) {
-			int fs = env_tracefs(&st->env);
+	st->ftrace = ftrace_new(plans, (unsigned int)st->ones.n, &d, &which);
+	err = st->ftrace ? ftrace_tasks(st->ftrace, &st->opts.tasks) : -errno;
+	if (err == -EOPNOTSUPP && !d.err)
+		log_error("ftrace does not tell events by control group: --backend bpf does");
+	if (!err && start) {
+		int fs = env_tracefs(&st->env);
 
-			err = fs < 0 ? fs : ftrace_start(st->ftrace, fs, &d, &which);
-		}
-		if (err)
-			err = d.err ? refuse(&d, plans[which < st->ones.n ? which : 0]->ast->text) : err;
+		err = fs < 0 ? fs : ftrace_start(st->ftrace, fs, &d, &which);
 	}
+	if (err && d.err)
+		err = refuse(&d, plans[which < st->ones.n ? which : 0]->ast->text);
 	free(plans);
 	return err;
 }
