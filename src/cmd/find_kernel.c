@@ -34,12 +34,12 @@ static struct ways ways_find(struct find *f, const struct kfunc *fn)
 	if (w.n)
 		return w;
 	if (fn->flags & FUNC_NOPROBE) {
-		w.why = "the kernel forbids it: its code runs where a probe would recurse, or is gone";
+		w.why = "the kernel forbids it: a probe might recurse there (notrace, noinstr), or the code is gone";
 	} else if (!allowed(f, PROBE_FENTRY) && !allowed(f, PROBE_KPROBE)) {
 		w.why = "this kernel allows no probes on functions";
 		f->refused = true;
 	} else {
-		w.why = "no function tracer there (notrace), and no kprobes in this kernel";
+		w.why = "the function tracer's call is not in it, and this kernel has no kprobes";
 	}
 	return w;
 }

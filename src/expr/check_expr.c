@@ -121,13 +121,43 @@ struct type *type_real(struct check *c, struct type *t)
 	return real ? real : t;
 }
 
+/* C's own types and the kernel's short names are everywhere the same: no store is opened for them. */
+static int plain_type(struct check *c, const struct type_name *n, struct type **out)
+{
+	static struct type letter = { .kind = TYPE_CHAR, .name = "char", .size = 1, .is_signed = true, .complete = true };
+	static const struct { const char *name; unsigned int bytes; bool is_signed; } plain[] = {
+		{ "u8", 1, false }, { "u16", 2, false }, { "u32", 4, false }, { "u64", 8, false }, { "s8", 1, true }, { "s16", 2, true },
+		{ "s32", 4, true }, { "s64", 8, true }, { "int", 4, true }, { "unsigned int", 4, false }, { "short", 2, true },
+		{ "unsigned short", 2, false }, { "long", sizeof(long), true }, { "unsigned long", sizeof(long), false },
+		{ "long long", 8, true }, { "unsigned long long", 8, false }, { "size_t", sizeof(size_t), false },
+		{ "ssize_t", sizeof(size_t), true }, { "unsigned char", 1, false },
+	};
+	struct type *t = n->tag == TYPE_NAME_PLAIN && !n->count && !strcmp(n->name, "char") ? &letter : NULL, *to;
+
+	for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]) && !t && n->tag == TYPE_NAME_PLAIN && !n->count; i++)
+		if (!strcmp(plain[i].name, n->name))
+			t = type_of_number(plain[i].bytes, plain[i].is_signed);
+	for (unsigned int i = 0; i < n->stars && t; i++) {
+		to = t;
+		t = plan_alloc(c->plan, sizeof(*t));
+		if (!t)
+			return check_oom(c);
+		*t = (struct type){ .kind = TYPE_PTR, .name = "", .size = sizeof(void *), .complete = true, .to = to };
+	}
+	*out = t;
+	return t ? 0 : -ENOENT;
+}
+
 int check_type(struct check *c, const struct type_name *n, struct type **out)
 {
 	enum type_kind kind = n->tag == TYPE_NAME_STRUCT ? TYPE_STRUCT : n->tag == TYPE_NAME_UNION ? TYPE_UNION :
 			      n->tag == TYPE_NAME_ENUM ? TYPE_ENUM : TYPE_VOID;
 	static struct type nothing = { .kind = TYPE_VOID, .name = "void", .complete = true };
 	struct type *t;
+	int err = plain_type(c, n, out);
 
+	if (err != -ENOENT)
+		return err;
 	if (!c->types) /* a program without DWARF: C's own types are everywhere the same */
 		c->types = env_kernel(c->env);
 	if (!c->types)

@@ -256,9 +256,21 @@ int probe_ftrace(struct probing *st, bool start)
 	return err;
 }
 
+static bool shows_kernel_stacks(const struct probing *st)
+{
+	for (size_t i = 0; i < st->ones.n; i++)
+		for (size_t k = 0; k < st->ones.v[i]->plan->outs.n; k++)
+			if (st->ones.v[i]->plan->outs.v[k].kind == OUT_STACK && !st->ones.v[i]->plan->outs.v[k].user_stack)
+				return true;
+	return false;
+}
+
 int probe_load(struct probing *st, struct probe *machine)
 {
 	int err = probe_plan(st);
+
+	if (!err && shows_kernel_stacks(st))
+		symbolizer_prepare(st->symbols);
 
 	err = err ? err : tasks_prepare(st, machine);
 	err = err ? err : maps_make(st);

@@ -9,10 +9,10 @@
 #include "kernel/symbols.h"
 #include "kernel/targets.h"
 
-enum { FILES_MOST = 256, PROCESSES_MOST = 512, NAME_LEN = 128, STACKS_KEPT = 2 };
+enum { FILES_MOST = 256, PROCESSES_MOST = 512, NAME_LEN = 128, STACKS_KEPT = 2, MAPS_BUFFER = 1 << 16 };
 
 struct mapping { uint64_t start, end, off; int file; };
-struct file { char *path; ufuncs_t funcs; };
+struct file { char *path; bool read; ufuncs_t funcs; };
 struct process { uint32_t pid; VEC(struct mapping) maps; };
 
 struct frames { struct stack stack; const char *name[STACK_DEPTH]; uint64_t addr[STACK_DEPTH]; char text[STACK_DEPTH][NAME_LEN]; };
@@ -52,6 +52,13 @@ void symbolizer_free(struct symbolizer *s)
 	free(s);
 }
 
+void symbolizer_prepare(struct symbolizer *s)
+{
+	uint64_t off;
+
+	symbol_kernel(s, 0, &off);
+}
+
 const char *symbol_kernel(struct symbolizer *s, uint64_t addr, uint64_t *off)
 {
 	if (!s->asked) {
@@ -85,9 +92,6 @@ static int file_of(struct symbolizer *s, const char *path)
 		free(f.path);
 		return -1;
 	}
-	ufuncs_find(path, "*", &s->files.v[s->files.n - 1].funcs);
-	if (s->files.v[s->files.n - 1].funcs.n)
-		qsort(s->files.v[s->files.n - 1].funcs.v, s->files.v[s->files.n - 1].funcs.n, sizeof(struct ufunc), by_offset);
 	return (int)s->files.n - 1;
 }
 
@@ -98,6 +102,8 @@ static void maps_read(struct symbolizer *s, struct process *p)
 
 	snprintf(path, sizeof(path), "/proc/%u/maps", p->pid);
 	f = fopen(path, "re");
+	if (f)
+		setvbuf(f, NULL, _IOFBF, MAPS_BUFFER);
 	while (f && fgets(line, sizeof(line), f)) {
 		struct mapping m = { 0 };
 
@@ -130,10 +136,17 @@ static struct process *process_of(struct symbolizer *s, uint32_t pid)
 	return &s->processes.v[s->processes.n - 1];
 }
 
-static const char *name_in_file(const struct file *f, uint64_t off, uint64_t *rest)
+static const char *name_in_file(struct file *f, uint64_t off, uint64_t *rest)
 {
-	size_t lo = 0, hi = f->funcs.n;
+	size_t lo = 0, hi;
 
+	if (!f->read) { /* not before: the process' maps may be gone meanwhile */
+		f->read = true;
+		ufuncs_find(f->path, "*", &f->funcs);
+		if (f->funcs.n)
+			qsort(f->funcs.v, f->funcs.n, sizeof(struct ufunc), by_offset);
+	}
+	hi = f->funcs.n;
 	while (lo < hi) {
 		size_t mid = (lo + hi) / 2;
 

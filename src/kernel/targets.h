@@ -12,7 +12,7 @@
 
 /* ---- functions of the kernel (/proc/kallsyms, available_filter_functions where it can be read, kprobes/blacklist) ---- */
 
-enum { FUNC_FTRACE = 1 << 0 /* can have fentry, kprobe.multi */, FUNC_NOPROBE = 1 << 1, FUNC_VARIANT = 1 << 2 /* .isra, .constprop, .part, .cold */ };
+enum { FUNC_FTRACE = 1 << 0 /* can have fentry, kprobe.multi */, FUNC_NOPROBE = 1 << 1 /* neither that nor a kprobe */, FUNC_VARIANT = 1 << 2 /* .isra, .constprop, .part, .cold */ };
 struct kfunc { const char *name; const char *module; uint64_t addr; unsigned int flags; };
 typedef VEC(struct kfunc) kfuncs_t;
 /* All whose names match the glob (or are the name, or begin with it and a dot: variants), by name; from one pass over

@@ -170,7 +170,9 @@ static void probeable_set(const struct find *f, kfuncs_t *out, bool *ftrace_know
 	for (size_t i = 0; i < out->n; i++) {
 		struct kfunc *fn = &out->v[i];
 
-		if (in_ranges(f, fn->addr))
+		/* within_notrace_func() in kernel/trace/trace_kprobe.c: no probe where the tracer may not be, but for the parts that
+		 * the compiler split off, which have no call of it */
+		if (in_ranges(f, fn->addr) || (*ftrace_known && !(fn->flags & (FUNC_FTRACE | FUNC_VARIANT))))
 			fn->flags |= FUNC_NOPROBE;
 		else if (!*ftrace_known && !strstr(fn->name, ".cold"))
 			fn->flags |= FUNC_FTRACE;

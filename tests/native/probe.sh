@@ -219,8 +219,8 @@ scenario_open() {
 	echo text >"$T/known.txt"
 	traced open 'p do_filp_open dfd=X%0 path=%1->name f:path~"*known.txt"' 'r do_filp_open path=pathname->name lat file=path($retval) pos=$retval->f_pos f:path~"*known.txt"' \
 		'p do_filp_open dfd=X%di f:%1->name~"*known.txt"' 'r do_filp_open func path=%1->name lat f:path~"*known.txt"' \
-		'p vfs_read buf=X%1 count=%2 file=path(%0) f:comm=="cat"&&count>1000' 'r vfs_read n=$retval f:n==5&&comm=="cat"' 'r vfs_read f:comm=="cat"&&$retval==5 | hist lat' \
-		'p vfs_read+4 f:comm=="cat" | count' -- cat "$T/known.txt" || return
+		'p vfs_read buf=X%1 count=%2 file=path(%0) f:comm=="dd"&&count==77' 'r vfs_read n=$retval f:n==5&&comm=="dd"' 'r vfs_read f:comm=="dd"&&$retval==5 | hist lat' \
+		'p vfs_read+4 f:comm=="dd" | count' -- dd if="$T/known.txt" of=/dev/null bs=77 || return
 	verify open <<-'E'
 		name = f"{os.path.join(dir, 'known.txt')}"
 		note(same(t.fields(0, "dfd", "path"), [["0xffffff9c", name]], "entry"))
@@ -259,7 +259,7 @@ scenario_examples() {
 scenario_wildcards() {
 	functions wildcards || return
 	echo text >"$T/wild.txt"
-	traced wildcards 'p vfs_rea* f:comm=="cat" | count by func' 'r vfs_rea* lat n=$retval f:comm=="cat"' -- cat "$T/wild.txt" || return
+	traced wildcards 'p vfs_rea* f:comm=="dd" | count by func' 'r vfs_rea* lat n=$retval f:comm=="dd"' -- dd if="$T/wild.txt" of=/dev/null bs=77 || return
 	verify wildcards <<-'E'
 		rows = {r["keys"]["func"]: r["count"] for r in t.added(0)}
 		holds(rows.get("vfs_read", 0) >= 2, f"functions: {rows}")
