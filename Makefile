@@ -70,7 +70,7 @@ $(O)/%.skel.h: $(O)/%.bpf.o
 
 install: all
 	install -D -m 755 $(O)/spoor $(DESTDIR)$(PREFIX)/bin/spoor
-	install -D -m 644 tools/completion.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/spoor
+	install -D -m 644 docs/completion.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/spoor
 	for m in docs/man/*.1; do install -D -m 644 $$m $(DESTDIR)$(PREFIX)/share/man/man1/$$(basename $$m); done
 
 clean:

@@ -4,13 +4,13 @@
 # What bash offers for a command line of spoor's that ends with a tab. Prints "ok|not ok WHAT" a line.
 #
 # usage: tests/native/completion.sh
-#	tests/vm/run-vm --fast -t 300 KERNEL -- tests/native/completion.sh
+#	tests/vm/run-vm --fast -c 1 -t 300 KERNEL -- tests/native/completion.sh
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 [ "$(id -u)" = 0 ] || { echo "needs root"; exit 77; }
 spoor=${SPOOR:-$PWD/${O:-out}/spoor}
 [ -x "$spoor" ] || { echo "no $spoor: make first"; exit 1; }
-. tools/completion.bash
+. docs/completion.bash
 failed=0
 
 # offers LINE WORD...: the last words of what is offered; the line's words are split as bash does it, an open quote holds

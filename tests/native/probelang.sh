@@ -5,7 +5,7 @@
 # output compared with the page. Root. What needs probes on functions is skipped where the kernel has none.
 #
 # usage: tests/native/probelang.sh [PATTERN]      only examples whose commands have it
-#	tests/vm/run-vm --fast -t 900 KERNEL -- tests/native/probelang.sh
+#	tests/vm/run-vm --fast -c 1 -t 900 KERNEL -- tests/native/probelang.sh
 cd "$(dirname "$0")/../.." || exit 1
 [ "$(id -u)" = 0 ] || { echo "needs root"; exit 77; }
 spoor=${SPOOR:-$PWD/${O:-out}/spoor}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later OR GPL-2.0
-# Completion for bash: . tools/completion.bash, or installed as share/bash-completion/completions/spoor.
+# Completion for bash: . docs/completion.bash, or installed as share/bash-completion/completions/spoor.
 # Commands and options come from --help, probes from `spoor find --complete`, which knows this kernel's functions,
 # tracepoints, parameters and members: spoor probe 'p vfs_read file->f_<TAB>
 
