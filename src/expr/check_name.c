@@ -326,7 +326,7 @@ static int symbol_address(struct check *c, const struct expr *e, struct ir **at)
 
 int check_symbol(struct check *c, const struct expr *e, struct value *out)
 {
-	struct ir *at;
+	struct ir *at = NULL;
 	int err = 0;
 
 	if (plan_is_user(c->plan))
