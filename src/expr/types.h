@@ -56,9 +56,11 @@ struct types;
  * set. */
 struct types *types_of_kernel(const char *btf_path);
 /* A program's or library's, or a module's (.ko), from its DWARF; separate debug files (build id, debug link) are found.
- * NULL with errno set; ENODATA: it has none. */
+ * NULL with errno set; ENODATA: it has none; ENOEXEC: no ELF file of this machine's kind. Compressed debug information costs its
+ * time when it is opened (libc's 80 ms): open it when a name of it is asked for. */
 struct types *types_of_binary(const char *path);
-/* DWARF of a module as a further place to look for types and functions (--types FILE.ko). 0 or -errno. */
+/* DWARF of a module, or its BTF when it is the kernel's own, as a further place to look for types and functions (--types
+ * FILE.ko, .ko.xz). 0 or -errno as above. */
 int types_add(struct types *t, const char *path);
 void types_free(struct types *t);
 

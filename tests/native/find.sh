@@ -95,8 +95,24 @@ layouts() {
 	result layouts "4 structures, $wrong differ from bpftool's" [ $wrong = 0 ]
 }
 
+# What is in a module's BTF: a function with its prototype, and a structure.
+modules() {
+	local said
+	modprobe null_blk nr_devices=1 2>/dev/null || { echo "skip modules there is no null_blk"; return; }
+	if [ -e /sys/kernel/btf/null_blk ]; then
+		said=$("$spoor" find --json null_handle_cmd null_queue_rq | jq -r 'select(.type == "function") | "\(.module) \(.prototype) \(.ways[0])"' | sort -u)
+		result modules "$said" [ "$said" = "null_blk true fentry" ]
+		result modules-types "" sh -c "'$spoor' types 'struct nullb_queue' | grep -q 'struct nullb '"
+	else # before 5.11
+		said=$("$spoor" find --json null_queue_rq | jq -r 'select(.type == "function") | "\(.module) \(.prototype) \(.ways[0])"')
+		result modules "$said" [ "$said" = "null_blk false kprobe" ]
+	fi
+	modprobe -r null_blk
+}
+
 kprobes
 fentries
 fields
 layouts
+modules
 exit $failed
