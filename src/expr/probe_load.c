@@ -235,10 +235,10 @@ int probe_ftrace(struct probing *st, bool start)
 	const struct plan **plans = calloc(st->ones.n + 1, sizeof(*plans));
 	unsigned int which = 0;
 	struct diag d = { 0 };
-	int err = plans ? 0 : -ENOMEM;
+	int err;
 
-	if (err)
-		return err;
+	if (!plans)
+		return -ENOMEM;
 	for (size_t i = 0; i < st->ones.n; i++)
 		plans[i] = st->ones.v[i]->plan;
 	st->ftrace = ftrace_new(plans, (unsigned int)st->ones.n, &d, &which);
