@@ -196,9 +196,8 @@ static size_t expression_begin(const char *text, size_t end)
 
 		if (ch == ')' || ch == ']')
 			depth++;
-		else if ((ch == '(' || ch == '[') && !depth--)
-			return at;
-		else if (!depth && !arrow && !lex_is_word(ch) && !strchr(".%$@!([", ch))
+		else if (((ch == '(' || ch == '[') && !depth--) ||
+			 (!depth && !arrow && !lex_is_word(ch) && !strchr(".%$@!([", ch)))
 			return at;
 		at -= arrow;
 	}
