@@ -144,7 +144,9 @@ int ftrace_script(const struct ftrace *f, struct diag *d, unsigned int *which, F
 		fputc('\n', out);
 	}
 	fprintf(out, "set -e\ntracing=/sys/kernel/tracing group=spoor_$$\n"
-		"[ -e $tracing/trace ] || tracing=/sys/kernel/debug/tracing\ninstance=$tracing/instances/$group\n");
+		"[ -e $tracing/trace ] || tracing=/sys/kernel/debug/tracing\n"
+		"[ -e $tracing/trace ] || { echo \"$0: tracefs is not there: mount -t tracefs tracefs /sys/kernel/tracing\" >&2; exit 1; }\n"
+		"instance=$tracing/instances/$group\n");
 	put_cleanup(f, root, out);
 	fprintf(out, "trap cleanup EXIT\ntrap 'exit 0' INT TERM HUP\n");
 	err = put_all(f, root, "$group", true, out);
