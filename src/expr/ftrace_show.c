@@ -116,7 +116,7 @@ static int script_refuse(const struct ftrace *f, struct diag *d, unsigned int *w
 
 static void put_cleanup(const struct ftrace *f, const char *root, FILE *out)
 {
-	fprintf(out, "cleanup() {\n\ttrap - EXIT\n\t[ -z \"$reader\" ] || kill $reader\n");
+	fprintf(out, "cleanup() {\n\ttrap - EXIT\n\tset +e\n\t[ -z \"$reader\" ] || { kill $reader; wait $reader; } # its file keeps the instance\n");
 	for (unsigned int i = 0; i < f->n; i++)
 		for (size_t k = 0; k < f->probes[i].events.n; k++) {
 			const struct event *e = &f->probes[i].events.v[k];
