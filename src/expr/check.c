@@ -113,7 +113,12 @@ static int out_add(struct check *c, outs_t *outs, const char *name, enum show sh
 		   struct span at)
 {
 	struct out o = { .name = name, .show = show, .bits = bits };
-	int err = check_out(c, v, at, outs == &c->plan->keys, &o);
+	int err;
+
+	for (size_t i = 0; name && i < outs->n; i++)
+		if (outs->v[i].name && !strcmp(outs->v[i].name, name))
+			return diag_set(c->d, -EEXIST, at, "'%s' is there already; give it another name: NAME=...", name);
+	err = check_out(c, v, at, outs == &c->plan->keys, &o);
 
 	if (err)
 		return err;

@@ -53,14 +53,14 @@ int check_compare(struct check *c, const struct expr *e, struct value *out);
 
 struct value value_unwrapped(struct check *c, const struct value *v);
 /* The value as a number in a register. */
-int check_number(struct check *c, const struct value *v, struct span at, struct ir **out);
+int check_number(struct check *c, const struct value *wrapped, struct span at, struct ir **out);
 bool value_is_string(const struct value *v);
 /* The address of a string's characters. */
 int check_string(struct check *c, const struct value *v, struct span at, struct ir **out);
 enum space check_space(const struct check *c, const struct value *v);
 
 /* An argument's or a key's place in the record. */
-int check_out(struct check *c, const struct value *v, struct span at, bool key, struct out *o);
+int check_out(struct check *c, const struct value *wrapped, struct span at, bool key, struct out *o);
 
 /* Nodes; NULL: no memory (check_oom tells). */
 struct ir *ir_new(struct check *c, enum ir_op op, struct ir *a, struct ir *b);

@@ -330,7 +330,7 @@ int check_member(struct check *c, struct value base, const char *name, struct sp
 	}
 	if (err)
 		return diag_set(c->d, err, at, "%s: %s", text, strerror(-err));
-	if (base.type == t && !base.place && base.type->size <= 8)
+	if (!base.type || (base.type == t && !base.place && t->size <= 8))
 		return member_of_register(c, &base, &m, out);
 	ir = base.ir;
 	if (base.type->kind == TYPE_PTR) {
@@ -368,7 +368,7 @@ static int check_index(struct check *c, const struct expr *e, struct value *out)
 {
 	struct value base, i;
 	struct type *to;
-	struct ir *at, *n;
+	struct ir *at = NULL, *n = NULL;
 	char text[128];
 	int err = check_expr(c, e->a, &base);
 
@@ -466,7 +466,7 @@ static int check_unary(struct check *c, const struct expr *e, struct value *out)
 {
 	static const enum ir_op ops[] = { [OP_NEG] = IR_NEG, [OP_NOT] = IR_NOT, [OP_INV] = IR_INV };
 	struct value v;
-	struct ir *ir;
+	struct ir *ir = NULL;
 	int err = check_expr(c, e->a, &v);
 
 	if (err)
@@ -480,8 +480,8 @@ static int check_unary(struct check *c, const struct expr *e, struct value *out)
 		return 0;
 	}
 	err = check_number(c, &v, e->a->span, &ir);
-	if (err)
-		return err;
+	if (err || !ir)
+		return err ? err : check_oom(c);
 	if (ir->op == IR_NUM && e->op != OP_NOT) {
 		ir = ir_num(c, e->op == OP_NEG ? 0 - ir->number : ~ir->number);
 	} else {
@@ -520,7 +520,7 @@ static int check_arithmetic(struct check *c, const struct expr *e, struct value 
 		[OP_SHR] = IR_SHR, [OP_BAND] = IR_BAND, [OP_XOR] = IR_XOR, [OP_BOR] = IR_BOR,
 	};
 	struct value a, b;
-	struct ir *x, *y, *ir;
+	struct ir *x = NULL, *y = NULL, *ir;
 	bool pointer;
 	int err = check_expr(c, e->a, &a);
 
@@ -553,7 +553,7 @@ static int check_arithmetic(struct check *c, const struct expr *e, struct value 
 static int check_logic(struct check *c, const struct expr *e, struct value *out)
 {
 	struct value a, b;
-	struct ir *x, *y, *ir;
+	struct ir *x = NULL, *y = NULL, *ir;
 	int err = check_expr(c, e->a, &a);
 
 	if (!err)

@@ -186,6 +186,8 @@ static int check_builtin(struct check *c, const char *name, struct span at, stru
 		if (!c->types && !plan_is_user(c->plan))
 			c->types = env_kernel(c->env);
 		task = env_kernel(c->env) ? types_find(c->env->kernel, TYPE_STRUCT, "task_struct") : NULL;
+		if (!c->types)
+			c->types = c->env->kernel;
 		out->ir = ir_new(c, IR_TASK, NULL, NULL);
 		out->type = task && c->types == c->env->kernel ? types_pointer(c->types, task) : NULL;
 		return out->ir ? 0 : check_oom(c);
@@ -324,7 +326,7 @@ static int symbol_address(struct check *c, const struct expr *e, struct ir **at)
 
 int check_symbol(struct check *c, const struct expr *e, struct value *out)
 {
-	struct ir *at;
+	struct ir *at = NULL;
 	int err = 0;
 
 	if (plan_is_user(c->plan))

@@ -289,8 +289,7 @@ int check_target(struct check *c)
 	case 't': err = target_raw(c); break;
 	case 'P': case 'R': err = target_user(c); break;
 	default:
-		c->plan->point = POINT_SAMPLE;
-		c->types = env_kernel(c->env);
+		c->plan->point = POINT_SAMPLE; /* types are opened when they are asked for */
 		err = 0;
 	}
 	if (!err && c->plan->proto && type_complete(c->types, c->plan->proto)) /* its parameters */

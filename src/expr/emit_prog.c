@@ -280,13 +280,20 @@ static void gen_fault(struct gen *g, unsigned int i)
 	emit_here(e, fine);
 }
 
+static bool reads_memory(const struct ir *ir)
+{
+	if (!ir)
+		return false;
+	return ir->op == IR_LOAD || reads_memory(ir->a) || reads_memory(ir->b) || reads_memory(ir->c);
+}
+
 void gen_outs(struct gen *g)
 {
 	struct emit *e = &g->e;
 
 	for (size_t i = 0; i < g->p->outs.n; i++) {
 		const struct out *o = &g->p->outs.v[i];
-		bool reads = o->kind == OUT_NUMBER || o->kind == OUT_BYTES;
+		bool reads = o->kind == OUT_BYTES || (o->kind == OUT_NUMBER && reads_memory(o->ir));
 
 		g->collect = reads && i < 64;
 		if (g->collect)

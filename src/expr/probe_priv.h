@@ -47,6 +47,6 @@ int probe_load(struct probing *st, struct probe *machine); /* all of it. 0 or -e
 int probe_plan(struct probing *st);   /* only parsed and checked */
 void probe_unload(struct probing *st);
 int probe_ftrace(struct probing *st, bool start); /* plans as probe events. 0 or -errno, logged */
-int probe_record(void *st, const void *data, size_t size);
+int probe_record(void *self, const void *data, size_t size);
 
 #endif

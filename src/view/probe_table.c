@@ -139,7 +139,7 @@ static void print_long(struct view *v, const struct aggregate *a)
 			if (!has(a, c))
 				continue;
 			put_value(value, sizeof(value), column(&a->rows[i], c), a->is_time && c != C_COUNT);
-			fprintf(v->o.out, "%s%s ", c == C_COUNT ? "" : heads[c], c == C_COUNT ? "" : "");
+			fprintf(v->o.out, "%s ", c == C_COUNT ? "" : heads[c]);
 			view_text(v, C_BOLD, value, c == C_COUNT ? 8 : 0, true);
 			fputs("  ", v->o.out);
 		}

@@ -145,7 +145,7 @@ static void test_glob(void **state)
 
 /* ---- values ---- */
 
-static struct type s32 = { .kind = TYPE_INT, .name = "int", .size = 4, .is_signed = true, .complete = true };
+static struct type word = { .kind = TYPE_INT, .name = "int", .size = 4, .is_signed = true, .complete = true };
 static struct type u32type = { .kind = TYPE_INT, .name = "unsigned int", .size = 4, .complete = true };
 static struct type u64type = { .kind = TYPE_INT, .name = "unsigned long", .size = 8, .complete = true };
 static struct type be32 = { .kind = TYPE_INT, .name = "unsigned int", .alias = "__be32", .size = 4, .complete = true };
@@ -153,18 +153,18 @@ static struct type be16 = { .kind = TYPE_INT, .name = "unsigned short", .alias =
 static struct type dev = { .kind = TYPE_INT, .name = "unsigned int", .alias = "dev_t", .size = 4, .complete = true };
 static struct type letter = { .kind = TYPE_CHAR, .name = "char", .size = 1, .is_signed = true, .complete = true };
 static struct type name8 = { .kind = TYPE_ARRAY, .name = "", .size = 8, .count = 8, .to = &letter, .complete = true };
-static struct type ints = { .kind = TYPE_ARRAY, .name = "", .size = 8, .count = 2, .to = &s32, .complete = true };
+static struct type ints = { .kind = TYPE_ARRAY, .name = "", .size = 8, .count = 2, .to = &word, .complete = true };
 static struct enumerator colours[] = { { "RED", 0 }, { "MINUS", -1 } };
 static struct type colour = { .kind = TYPE_ENUM, .name = "colour", .size = 4, .is_signed = true, .complete = true, .n = 2, .enumerators = colours };
 static struct type nothing = { .kind = TYPE_VOID, .name = "void", .complete = true };
 static struct type pointer = { .kind = TYPE_PTR, .name = "", .size = 8, .to = &nothing, .complete = true };
 static struct type in6 = { .kind = TYPE_STRUCT, .name = "in6_addr", .size = 16, .complete = true };
-static struct member counter[] = { { "counter", &s32, 0, 0 } };
+static struct member counter[] = { { "counter", &word, 0, 0 } };
 static struct type atomic = { .kind = TYPE_STRUCT, .name = "", .alias = "atomic_t", .size = 4, .complete = true, .n = 1, .members = counter };
-static struct member part[] = { { "low", &s32, 0, 0 }, { "same", &be32, 0, 0 } };
+static struct member part[] = { { "low", &word, 0, 0 }, { "same", &be32, 0, 0 } };
 static struct type either = { .kind = TYPE_UNION, .name = "", .size = 4, .complete = true, .n = 2, .members = part };
 static struct member members[] = {
-	{ "a", &s32, 0, 3 }, { "b", &s32, 3, 5 }, { "name", &name8, 32, 0 }, { "", &either, 96, 0 }, { "refs", &atomic, 128, 0 },
+	{ "a", &word, 0, 3 }, { "b", &word, 3, 5 }, { "name", &name8, 32, 0 }, { "", &either, 96, 0 }, { "refs", &atomic, 128, 0 },
 };
 static struct type thing = { .kind = TYPE_STRUCT, .name = "thing", .size = 20, .complete = true, .n = 5, .members = members };
 
@@ -189,10 +189,10 @@ static void number(const char *want, struct type *ty, enum show show, unsigned i
 static void test_numbers(void **state)
 {
 	(void)state;
-	number("-7", &s32, SHOW_AUTO, 0, (uint64_t)-7, false);
-	number("4294967289", &s32, SHOW_UNSIGNED, 0, (uint64_t)-7, false);
-	number("0xfffffff9", &s32, SHOW_HEX, 0, (uint64_t)-7, false);
-	number("\"0xfffffff9\"", &s32, SHOW_HEX, 0, (uint64_t)-7, true);
+	number("-7", &word, SHOW_AUTO, 0, (uint64_t)-7, false);
+	number("4294967289", &word, SHOW_UNSIGNED, 0, (uint64_t)-7, false);
+	number("0xfffffff9", &word, SHOW_HEX, 0, (uint64_t)-7, false);
+	number("\"0xfffffff9\"", &word, SHOW_HEX, 0, (uint64_t)-7, true);
 	number("0x0", &pointer, SHOW_AUTO, 0, 0, false);
 	number("MINUS", &colour, SHOW_AUTO, 0, (uint64_t)-1, false);
 	number("\"RED\"", &colour, SHOW_AUTO, 0, 0, true);

@@ -11,7 +11,9 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <limits.h>
+#include <sched.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -226,7 +228,7 @@ static void expect_binary(const char *bin, const char *want)
 
 static void test_binary_find(void **state)
 {
-	char *old = strdup(getenv("PATH")), pid[32], self[PATH_MAX] = "", *path;
+	char *old = strdup(getenv("PATH")), *path;
 
 	make_file((char *)at("bin/tool"), "x");
 	make_file((char *)at("bin/plain"), "x");
@@ -243,13 +245,43 @@ static void test_binary_find(void **state)
 	expect_binary("1234567890123", NULL); /* no process has that number */
 	setenv("PATH", old, 1);
 	free(old);
-	snprintf(pid, sizeof(pid), "%d", getpid());
-	assert_true(readlink("/proc/self/exe", self, sizeof(self) - 1) > 0);
-	expect_binary(pid, self);
 	assert_int_equal(binary_find("libc", &path), 0);
 	assert_non_null(strstr(path, "libc.so"));
 	free(path);
 	expect_binary("libno_such_library", NULL);
+}
+
+/* A process of another program; our own would be valgrind's under valgrind. */
+static void test_binary_process(void **state)
+{
+	char exe[64], want[PATH_MAX], is[PATH_MAX] = "", bin[32], *path;
+	int in[2];
+	pid_t pid;
+
+	assert_int_equal(binary_find("cat", &path), 0);
+	assert_non_null(realpath(path, want));
+	free(path);
+	assert_int_equal(pipe(in), 0);
+	pid = fork();
+	if (!pid) {
+		dup2(in[0], 0);
+		close(in[1]);
+		execlp("cat", "cat", NULL);
+		_exit(127);
+	}
+	close(in[0]);
+	snprintf(exe, sizeof(exe), "/proc/%d/exe", pid);
+	while (strcmp(is, want)) { /* until it has become that program */
+		ssize_t n = readlink(exe, is, sizeof(is) - 1);
+
+		assert_true(n >= 0);
+		is[n] = '\0';
+		sched_yield();
+	}
+	snprintf(bin, sizeof(bin), "%d", pid);
+	expect_binary(bin, want);
+	close(in[1]);
+	waitpid(pid, NULL, 0);
 }
 
 static const struct ufunc *func_named(const ufuncs_t *u, const char *name)
@@ -500,7 +532,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_glob), cmocka_unit_test(test_tracepoint), cmocka_unit_test(test_tracepoint_which),
-		cmocka_unit_test(test_tracepoint_each), cmocka_unit_test(test_binary_find), cmocka_unit_test(test_ufuncs),
+		cmocka_unit_test(test_tracepoint_each), cmocka_unit_test(test_binary_find), cmocka_unit_test(test_binary_process),
+		cmocka_unit_test(test_ufuncs),
 		cmocka_unit_test(test_ufuncs_libc), cmocka_unit_test(test_usdt_x86), cmocka_unit_test(test_usdt_arm64),
 		cmocka_unit_test(test_usdt_sdt), cmocka_unit_test(test_kfuncs), cmocka_unit_test(test_kfuncs_near),
 	};
