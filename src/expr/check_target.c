@@ -179,6 +179,8 @@ static int field_common(struct check *c, const struct tp_field *f, struct value 
 		out->ir = ir_num(c, c->plan->event.id);
 	else if (!strcmp(f->name, "common_pid"))
 		out->ir = ir_new(c, IR_IDS, NULL, NULL);
+	else if (c->env->ftrace)
+		out->ir = ir_load(c, ir_new(c, IR_CTX_AT, NULL, NULL), f->off, f->size, f->is_signed, SPACE_KERNEL);
 	else
 		return diag_set(c->d, -EOPNOTSUPP, at, "%s is not shown to BPF programs; --backend ftrace can use it", f->name);
 	return out->ir ? 0 : check_oom(c);

@@ -192,17 +192,14 @@ static size_t expression_begin(const char *text, size_t end)
 
 	for (; at; at--) {
 		char ch = text[at - 1];
+		bool arrow = ch == '>' && at > 1 && text[at - 2] == '-';
 
 		if (ch == ')' || ch == ']')
 			depth++;
-		else if ((ch == '(' || ch == '[') && !depth--)
-			break;
-		else if (depth || lex_is_word(ch) || strchr(".%$@)]!([", ch))
-			continue;
-		else if (ch == '>' && at > 1 && text[at - 2] == '-')
-			at--;
-		else
-			break;
+		else if (((ch == '(' || ch == '[') && !depth--) ||
+			 (!depth && !arrow && !lex_is_word(ch) && !strchr(".%$@!([", ch)))
+			return at;
+		at -= arrow;
 	}
 	return at;
 }

@@ -38,10 +38,10 @@ static void name_make(const struct ftprobe *fp, const char *want, char name[48])
 	if (!want || (*want >= '0' && *want <= '9') || !strncmp(want, "common_", 7) || !strncmp(want, "__probe", 7))
 		name[n++] = '_';
 	for (; want && *want && n < NAME_MOST; want++) {
-		bool letter = lex_is_word(*want);
-
-		if (letter || (n && name[n - 1] != '_'))
-			name[n++] = letter ? *want : '_';
+		if (lex_is_word(*want))
+			name[n++] = *want;
+		else if (n && name[n - 1] != '_')
+			name[n++] = '_';
 	}
 	while (n && name[n - 1] == '_')
 		n--;

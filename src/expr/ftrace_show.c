@@ -116,7 +116,7 @@ static int script_refuse(const struct ftrace *f, struct diag *d, unsigned int *w
 
 static void put_cleanup(const struct ftrace *f, const char *root, FILE *out)
 {
-	fprintf(out, "cleanup() {\n\ttrap - EXIT\n\t[ -z \"$reader\" ] || kill $reader\n");
+	fprintf(out, "cleanup() {\n\ttrap - EXIT\n\tset +e\n\t[ -z \"$reader\" ] || { kill $reader; wait $reader; } # its file keeps the instance\n");
 	for (unsigned int i = 0; i < f->n; i++)
 		for (size_t k = 0; k < f->probes[i].events.n; k++) {
 			const struct event *e = &f->probes[i].events.v[k];
@@ -144,7 +144,9 @@ int ftrace_script(const struct ftrace *f, struct diag *d, unsigned int *which, F
 		fputc('\n', out);
 	}
 	fprintf(out, "set -e\ntracing=/sys/kernel/tracing group=spoor_$$\n"
-		"[ -e $tracing/trace ] || tracing=/sys/kernel/debug/tracing\ninstance=$tracing/instances/$group\n");
+		"[ -e $tracing/trace ] || tracing=/sys/kernel/debug/tracing\n"
+		"[ -e $tracing/trace ] || { echo \"$0: tracefs is not there: mount -t tracefs tracefs /sys/kernel/tracing\" >&2; exit 1; }\n"
+		"instance=$tracing/instances/$group\n");
 	put_cleanup(f, root, out);
 	fprintf(out, "trap cleanup EXIT\ntrap 'exit 0' INT TERM HUP\n");
 	err = put_all(f, root, "$group", true, out);

@@ -148,6 +148,7 @@ struct env {
 	int tracefs;              /* -1: not open */
 	VEC(struct env_binary { char *path; struct types *types; }) binaries;
 	bool kstack, ustack;      /* -s, -u: with every hit */
+	bool ftrace;              /* for the ftrace back end: records have their common fields */
 	unsigned int string_max;  /* bytes of a string; 0: STRING_MAX / 2 */
 	unsigned int usdt_place;  /* for which the next plan is made */
 };

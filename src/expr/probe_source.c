@@ -92,7 +92,7 @@ static struct probing *probing_new(const struct probe_opts *o)
 	if (!st)
 		return NULL;
 	st->opts = *o;
-	st->env = (struct env){ .btf_path = o->btf, .more = o->more, .tracefs = -1, .kstack = o->kstack, .ustack = o->ustack,
+	st->env = (struct env){ .btf_path = o->btf, .more = o->more, .tracefs = -1, .kstack = o->kstack, .ustack = o->ustack, .ftrace = o->ftrace,
 				.string_max = o->string_max };
 	st->ae = (struct attach_env){ .env = &st->env, .ring = -1, .state = -1, .follow = -1, .follow_ns = -1, .tids = -1,
 				      .epochs = o->intervals, .programs = o->programs };

@@ -6,7 +6,7 @@ usage: tests/lib/probe_doc.py SPOOR PAGE [PATTERN]      PATTERN: only examples w
 
 A fenced block whose first word is "probe" or "error": the line that begins with "$ " is the command, the others are in
 its output (of "error": in its messages, and it fails), in that order; "..." stands for anything within a line. Further words:
-function: the kernel must let its functions be probed; bpf: the ftrace back end cannot do it; show: nothing is run, nothing
+function: the kernel must let its functions be probed; bpf: the ftrace back end cannot do it; ftrace: only it can; show: nothing is run, nothing
 is needed; x86_64: registers of that machine. Prints "ok|not ok|skip WHAT" a line.
 """
 import os
@@ -91,6 +91,7 @@ def main():
             print(f"skip {command} # registers of another machine")
             continue
         ways = [()] if kind == "error" or "bpf" in words or "show" in words else [(), ("--backend", "ftrace")]
+        ways = ways[1:] if "ftrace" in words else ways
         for extra in ways:
             wrong = check(spoor, kind, command, lines, extra)
             failed |= wrong is not None
