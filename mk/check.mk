@@ -29,7 +29,7 @@ progs: $(PROGS)
 $(PROGS): $(O)/tests/progs/%: tests/progs/%.c
 	@mkdir -p $(@D)
 	@echo "  PROG    $@"
-	@$(CC) -std=gnu11 -O2 -D_GNU_SOURCE -MMD -MP -o $@ $< -Wl,--as-needed -luring -laio -lpthread
+	@$(CC) -std=gnu11 -O2 -g -D_GNU_SOURCE -MMD -MP -o $@ $< -Wl,--as-needed -luring -laio -lpthread
 
 bpf-objects: $(BPF_OBJ)
 skeletons: $(SKEL)

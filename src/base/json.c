@@ -98,6 +98,19 @@ void json_key_long(struct json *j, const char *key, size_t n)
 	j->comma = false;
 }
 
+void json_raw(struct json *j, const char *value)
+{
+	json_value(j);
+	json_put(j, value, strlen(value));
+}
+
+void json_text_key(struct json *j, const char *key)
+{
+	json_str(j, key);
+	json_putc(j, ':');
+	j->comma = false;
+}
+
 static void json_escape(struct json *j, uint32_t cp)
 {
 	static const char hex[] = "0123456789abcdef";

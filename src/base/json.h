@@ -28,6 +28,8 @@ void json_object_end(struct json *j);
 void json_array_begin(struct json *j);
 void json_array_end(struct json *j);
 void json_key_long(struct json *j, const char *key, size_t n);
+void json_text_key(struct json *j, const char *key); /* any text */
+void json_raw(struct json *j, const char *value);    /* is JSON already */
 void json_str(struct json *j, const char *s); /* NULL: null; invalid UTF-8 becomes U+FFFD, byte by byte */
 void json_u64_long(struct json *j, uint64_t v);
 void json_i64(struct json *j, int64_t v);

@@ -24,7 +24,7 @@ unsigned int log_errors(void)
 
 void log_vwrite(enum log_level level, const char *fmt, va_list ap)
 {
-	char text[1024];
+	char text[4096]; /* a diagnosis has several lines */
 	int n;
 
 	errors += level == LOG_LEVEL_ERROR;

@@ -220,6 +220,8 @@ int opts_parse(const struct opt_command *c, int argc, char **argv, void *to, str
 		if (!strcmp(a, "--")) {
 			p->dashes = true;
 			p->rest = i + 1;
+			while (c->takes_operands && !c->takes_command && p->rest < argc)
+				argv[++p->operands] = argv[p->rest++];
 			if (!c->takes_command && p->rest < argc)
 				return opts_fail(p, "unexpected argument '%.60s'", argv[p->rest]);
 			return 0;
@@ -228,6 +230,8 @@ int opts_parse(const struct opt_command *c, int argc, char **argv, void *to, str
 			err = long_parse(c, argc, argv, &i, to, p);
 		else if (a[0] == '-' && a[1])
 			err = short_parse(c, argc, argv, &i, to, p);
+		else if (c->takes_operands)
+			argv[++p->operands] = argv[i];
 		else
 			err = opts_fail(p, "unexpected argument '%.60s'%s", a,
 					c->takes_command ? "; a command to run goes after --" : "");

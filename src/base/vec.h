@@ -25,7 +25,7 @@ static inline int vec_grow_(void **v, size_t n, size_t more, size_t *cap, size_t
 
 	if (__builtin_add_overflow(n, more, &want))
 		return -ENOMEM;
-	if (want <= *cap)
+	if (*v && want <= *cap)
 		return 0;
 	next = *cap ? *cap : 8;
 	while (next < want)

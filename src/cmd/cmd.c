@@ -39,7 +39,8 @@ int cmd_fail(char message[CMD_MESSAGE], int err, const char *fmt, ...)
 	return err;
 }
 
-int cmd_parse(const struct opt_command *c, int argc, char **argv, void *to, char ***command, char message[CMD_MESSAGE])
+int cmd_parse_operands(const struct opt_command *c, int argc, char **argv, void *to, char ***command, int *operands,
+		       char message[CMD_MESSAGE])
 {
 	struct opts_parsed p;
 	int err = opts_parse(c, argc, argv, to, &p);
@@ -52,7 +53,15 @@ int cmd_parse(const struct opt_command *c, int argc, char **argv, void *to, char
 	if (p.dashes && !argv[p.rest][0])
 		return cmd_fail(message, -EINVAL, "the command after -- has an empty name");
 	*command = p.dashes ? argv + p.rest : NULL;
+	*operands = p.operands;
 	return 0;
+}
+
+int cmd_parse(const struct opt_command *c, int argc, char **argv, void *to, char ***command, char message[CMD_MESSAGE])
+{
+	int operands;
+
+	return cmd_parse_operands(c, argc, argv, to, command, &operands, message);
 }
 
 int cmd_check_run(uint64_t interval, uint64_t duration, uint64_t top, bool quiet, bool verbose, char message[CMD_MESSAGE])

@@ -17,9 +17,12 @@ enum { EXIT_USAGE = 2 };
 int cmd_io(int argc, char **argv);
 int cmd_sched(int argc, char **argv);
 int cmd_why(int argc, char **argv);
+int cmd_probe(int argc, char **argv);
+int cmd_types(int argc, char **argv);
+int cmd_find(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 
-extern const struct opt_command io_command, sched_command, why_command, doctor_command;
+extern const struct opt_command io_command, sched_command, why_command, probe_command, types_command, find_command, doctor_command;
 
 /* Sends log messages to stderr, each after "spoor: ". */
 void cmd_log(enum log_level most);
@@ -35,6 +38,10 @@ void cmd_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* The options, and the command after "--": NULL-terminated, within argv; NULL when there is none. As opts_parse, with a
  * message when it is negative. */
 int cmd_parse(const struct opt_command *c, int argc, char **argv, void *to, char ***command, char message[CMD_MESSAGE]);
+
+/* The same of a command that takes operands, which are argv[1] and so on then. */
+int cmd_parse_operands(const struct opt_command *c, int argc, char **argv, void *to, char ***command, int *operands,
+		       char message[CMD_MESSAGE]);
 
 /* The options that every tracer has; times in ns, 0: not given. 0, or -EINVAL with a message. */
 int cmd_check_run(uint64_t interval, uint64_t duration, uint64_t top, bool quiet, bool verbose, char message[CMD_MESSAGE]);

@@ -25,7 +25,7 @@ const struct opt_command doctor_command = {
 	.opts = doctor_table,
 };
 
-static const char *const commands[] = { "io", "sched", "why" };
+static const char *const commands[] = { "io", "sched", "why", "probe" };
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
 
 static const char *const probe_words[] = { [PROBE_UNKNOWN] = "?", [PROBE_NO] = "no", [PROBE_YES] = "yes" };
@@ -132,7 +132,7 @@ static void layer_to_json(struct json *j, const struct layer *l, const struct la
 	json_put_str(j, "state", layer_json[v->state]);
 	json_put_bool(j, "needed", l->must);
 	json_put_str(j, "by", !v->way ? "" : v->way->kind == HOOK_FUNCTION ? "fentry" :
-		  v->way->kind == HOOK_KALLSYMS ? "kallsyms" : "tracepoint");
+		  v->way->kind == HOOK_KALLSYMS ? "kallsyms" : v->way->kind == HOOK_ATTACH ? "attach" : "tracepoint");
 	json_put_array(j, "hooks");
 	for (size_t i = 0; v->way && i < LAYER_HOOKS && v->way->name[i]; i++)
 		json_str(j, v->way->name[i]);

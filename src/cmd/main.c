@@ -14,6 +14,9 @@ static const struct command {
 	{ "io", "follow storage requests from the system call to the device and back", cmd_io, &io_command },
 	{ "sched", "who waited for a CPU, how long, and who had it meanwhile", cmd_sched, &sched_command },
 	{ "why", "where the time of threads went, and the critical path", cmd_why, &why_command },
+	{ "probe", "probes of one's own on functions, tracepoints and programs", cmd_probe, &probe_command },
+	{ "types", "layouts of the kernel's and of programs' types", cmd_types, &types_command },
+	{ "find", "functions, tracepoints and USDT probes that can be probed", cmd_find, &find_command },
 	{ "doctor", "what this kernel allows, which layers are seen, and what would help", cmd_doctor, &doctor_command },
 };
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };

@@ -4,6 +4,7 @@
 
 #define TP(...) .kind = HOOK_TRACEPOINT, .name = { __VA_ARGS__ }
 #define FN(...) .kind = HOOK_FUNCTION, .name = { __VA_ARGS__ }
+#define BY(id, how, ...) { .kind = HOOK_ATTACH, .needs = id, .name = { how }, ##__VA_ARGS__ }
 
 static const struct layer table[] = {
 	{ "io", "system calls", "everything: no operation begins or ends", true,
@@ -110,6 +111,16 @@ static const struct layer table[] = {
 	{ "why", "softirqs", "part softirq; what ends a wait in one counts as by the task that it interrupts", false,
 	  { { TP("softirq_entry", "softirq_exit") } } },
 	{ "why", "reasons of waits", "waits have no reason and no stack", false, { { .kind = HOOK_KALLSYMS } } },
+	{ "probe", "tracepoints by fields", "e", true, { BY(PROBE_TRACEPOINT, "perf events") } },
+	{ "probe", "tracepoints by arguments", "t", true, { BY(PROBE_RAW_TP, "raw tracepoints") } },
+	{ "probe", "functions of the kernel", "p and r", false,
+	  { BY(PROBE_FENTRY, "fentry and fexit"), BY(PROBE_KPROBE, "kprobes", .lost = "some of the speed") } },
+	{ "probe", "patterns of functions", "p and r with * ? [ ]", false,
+	  { BY(PROBE_KPROBE_MULTI, "kprobe.multi"), BY(PROBE_KPROBE, "a kprobe each", .lost = "more than 2000 functions at a time") } },
+	{ "probe", "functions of programs", "P and R, USDT", false, { BY(PROBE_UPROBE, "uprobes") } },
+	{ "probe", "samples", "s", false, { BY(PROBE_PERF_EVENT, "perf events") } },
+	{ "probe", "stacks as keys", "by kstack, by ustack", false, { BY(PROBE_STACK_MAP, "map of stacks") } },
+	{ "probe", "names of kernel addresses", "stacks, functions by pointer, @variables", false, { { .kind = HOOK_KALLSYMS } } },
 };
 
 const struct layer *layers_all(size_t *n)
@@ -125,6 +136,8 @@ static const char *way_missing(struct probe *p, const struct layer_way *w)
 			      PROBE_TP_BTF;
 	static char text[LAYER_TEXT];
 
+	if (w->kind == HOOK_ATTACH)
+		return probe_can(p, w->needs) ? NULL : probe_get(p, w->needs)->why;
 	for (size_t i = 0; i < LAYER_HOOKS && w->name[i]; i++) {
 		bool there = w->kind == HOOK_FUNCTION ? probe_function(p, w->name[i]) : probe_tracepoint(p, w->name[i]);
 

@@ -10,13 +10,14 @@
 
 enum { LAYER_HOOKS = 8, LAYER_WAYS = 3, LAYER_TEXT = 192 };
 
-enum hook_kind { HOOK_NONE, HOOK_TRACEPOINT, HOOK_FUNCTION, HOOK_KALLSYMS };
+enum hook_kind { HOOK_NONE, HOOK_TRACEPOINT, HOOK_FUNCTION, HOOK_KALLSYMS, HOOK_ATTACH /* a way of attaching, whatever it is put on */ };
 
 /* One way to see a layer: all of its hooks together. */
 struct layer_way {
 	enum hook_kind kind;
 	const char *name[LAYER_HOOKS];  /* tracepoints, or functions for fentry and fexit; NULL ends */
 	const char *lost;               /* what this way does not show, compared with the first; NULL: nothing */
+	enum probe_id needs;            /* of HOOK_ATTACH, whose only name is how it is called */
 };
 
 struct layer {

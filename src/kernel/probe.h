@@ -94,6 +94,7 @@ bool probe_function(struct probe *p, const char *name);
 /* A directory descriptor of tracefs, whether it is mounted or not: an unmounted one is opened as a detached
  * mount that no one else sees and that ends with the descriptor. The caller closes it. -errno. */
 int tracefs_open(void);
+int debugfs_open(void); /* the same of debugfs */
 
 /* For code that wants the path /sys/kernel/tracing: when nothing is mounted there or under
  * /sys/kernel/debug/tracing, the process moves into a mount namespace of its own and mounts it there; it goes

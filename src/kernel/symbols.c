@@ -11,9 +11,6 @@ enum { FUNCTION_MAX = 1 << 20, OBJECT_MAX = 1 << 14 };
 /* So few variables are told where CONFIG_KALLSYMS_ALL is not set: between them lie others, which have no name. */
 enum { FEW_OBJECTS = 1000 };
 
-struct ksym { uint64_t addr; char type; const char *name, *module; };
-typedef int (*ksym_fn)(void *ctx, const struct ksym *sym); /* non-zero ends the walk */
-
 /* "ffffffff816b8230 T vfs_read\t[module]", taken apart in place. */
 static bool ksym_parse(char *line, struct ksym *sym)
 {
@@ -55,13 +52,13 @@ static size_t ksym_lines(char *buf, size_t n, ksym_fn fn, void *ctx, bool *nonze
 }
 
 /* The file is produced line by line as it is read: nothing is kept but one buffer. */
-static int ksyms_walk(const char *file, ksym_fn fn, void *ctx)
+int ksyms_walk(const char *file, ksym_fn fn, void *ctx)
 {
 	char buf[16384];
 	size_t have = 0;
 	bool nonzero = false;
 	int stop = 0, err = 0;
-	int fd = open(file, O_RDONLY | O_CLOEXEC);
+	int fd = open(file ? file : KALLSYMS, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0)
 		return -errno;

@@ -10,6 +10,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct ksym { uint64_t addr; char type; const char *name, *module; }; /* as kallsyms has it; module "": the kernel's own */
+typedef int (*ksym_fn)(void *ctx, const struct ksym *sym); /* non-zero ends the walk */
+
+/* Every symbol of file (NULL: /proc/kallsyms). 0, -EPERM when all addresses were 0 (the names were told), or -errno. */
+int ksyms_walk(const char *file, ksym_fn fn, void *ctx);
+
 enum { KSYM_NAME = 80, KSYM_MODULE = 32 };
 
 struct ksym_name {
@@ -37,6 +43,12 @@ bool ksym_text_find(struct ksym_text *t);
 
 /* Length of a symbol name without what the compiler appended: "do_sync_read.isra.0" -> 12. */
 size_t ksym_base_length(const char *name);
+
+/* The functions of the kernel and its modules in memory (5 to 10 MB), for many single look-ups. NULL with errno set. */
+struct ksym_table;
+struct ksym_table *ksym_table_load(void);
+void ksym_table_free(struct ksym_table *t); /* NULL is fine */
+const char *ksym_table_find(const struct ksym_table *t, uint64_t addr, uint64_t *offset); /* NULL: none */
 
 /* For tests: another file instead of /proc/kallsyms. */
 int ksyms_resolve_in(const char *file, const uint64_t *addr, size_t n, struct ksym_name *out);

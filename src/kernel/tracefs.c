@@ -23,16 +23,11 @@ static const char *tracefs_find(void)
 	return NULL;
 }
 
-int tracefs_open(void)
+/* A mount that nobody else sees. */
+static int detached_open(const char *type)
 {
-	const char *path = tracefs_find();
-	int ctx, fd, err = 0;
+	int ctx = fsopen(type, FSOPEN_CLOEXEC), fd, err = 0;
 
-	if (path) {
-		fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		return fd < 0 ? -errno : fd;
-	}
-	ctx = fsopen("tracefs", FSOPEN_CLOEXEC);
 	if (ctx < 0)
 		return -errno;
 	if (fsconfig(ctx, FSCONFIG_CMD_CREATE, NULL, NULL, 0))
@@ -42,6 +37,28 @@ int tracefs_open(void)
 		err = -errno;
 	close(ctx);
 	return err ? err : fd;
+}
+
+static int directory_open(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+int tracefs_open(void)
+{
+	const char *path = tracefs_find();
+
+	return path ? directory_open(path) : detached_open("tracefs");
+}
+
+int debugfs_open(void)
+{
+	static const char path[] = "/sys/kernel/debug";
+	struct statfs fs;
+
+	return !statfs(path, &fs) && fs.f_type == DEBUGFS_MAGIC ? directory_open(path) : detached_open("debugfs");
 }
 
 int tracefs_mount_private(const char **path)

@@ -141,27 +141,31 @@ void links_destroy(links_t *links)
 	vec_free(links);
 }
 
+bool program_time(int fd, uint64_t *ns, uint64_t *runs, uint64_t *missed)
+{
+	struct bpf_prog_info info = { 0 };
+	unsigned int len = sizeof(info);
+
+	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len))
+		return false;
+	*ns += info.run_time_ns;
+	*runs += info.run_cnt;
+	*missed += info.recursion_misses;
+	return info.run_cnt > 0;
+}
+
 bool object_time(const struct bpf_object *obj, uint64_t *ns, uint64_t *runs, uint64_t *missed)
 {
 	struct bpf_program *p;
 
 	*ns = *runs = *missed = 0;
-	bpf_object__for_each_program(p, obj) {
-		struct bpf_prog_info info = { 0 };
-		unsigned int len = sizeof(info);
-		int fd = bpf_program__fd(p);
-
-		if (fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &len)) {
-			*ns += info.run_time_ns;
-			*runs += info.run_cnt;
-			*missed += info.recursion_misses;
-		}
-	}
+	bpf_object__for_each_program(p, obj)
+		program_time(bpf_program__fd(p), ns, runs, missed);
 	return *runs > 0;
 }
 
 /* fdinfo of a map has what the kernel charges for it. */
-static uint64_t map_memory(int fd)
+uint64_t map_memory(int fd)
 {
 	char path[64], line[128];
 	unsigned long long bytes = 0;

@@ -62,6 +62,8 @@ void links_destroy(links_t *links);
 
 /* BPF time of all programs; false when the kernel does not count it. missed: events at which the kernel skipped a
  * program because an interrupt came while it ran on that CPU (counted from 5.12). */
+bool program_time(int fd, uint64_t *ns, uint64_t *runs, uint64_t *missed); /* of one, added */
+uint64_t map_memory(int fd); /* bytes of a map */
 bool object_time(const struct bpf_object *obj, uint64_t *ns, uint64_t *runs, uint64_t *missed);
 uint64_t object_map_bytes(const struct bpf_object *obj);
 

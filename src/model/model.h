@@ -289,6 +289,47 @@ struct why {
 	uint64_t calls, slow;     /* how many there were, how many slow */
 };
 
+/* ---- ad-hoc probes (spoor probe) ---- */
+
+/* A value, already as text: for people, or with the source's option json a JSON value as it stands. */
+struct field { const char *name, *text; };
+
+/* A probe was hit, and its filter did not reject it. */
+struct hit {
+	const char *probe;        /* its text up to the arguments: "p vfs_read" */
+	unsigned int index;       /* which of those that were given, from 0 */
+	uint64_t t;
+	uint32_t pid, tid;
+	unsigned int cpu;
+	const char *comm;
+	unsigned int nfields;
+	const struct field *fields;
+	const struct stack *kstack; /* NULL: not asked for */
+	const struct stack *ustack;
+};
+
+/* What was added up of one probe: one row for each value of the keys, the largest first. */
+struct aggregate_row {
+	const char *const *keys;  /* nkeys texts; JSON values with the source's option json */
+	uint64_t count;
+	int64_t sum, min, max;
+	const uint64_t *buckets;  /* nbuckets of them; NULL: no histogram */
+	const struct stack *stack; /* where a key is one: the last such; else NULL */
+};
+struct aggregate {
+	const char *probe;
+	unsigned int index;
+	const char *fn;           /* "count", "sum", "avg", "min", "max", "hist", "linear", "stats" */
+	const char *value;        /* text of what is added up, "" */
+	bool is_time;             /* it is in ns */
+	unsigned int nkeys, nrows, nbuckets;
+	const char *const *key_names;
+	const int64_t *bounds;    /* bucket i holds bounds[i] <= v < bounds[i + 1]; nbuckets + 1 of them, the last open */
+	uint64_t more;            /* rows beyond top, not shown */
+	const struct aggregate_row *rows;
+};
+struct probes { unsigned int n; const struct aggregate *v; uint64_t hits; };
+
 /* ---- what a run comes to ---- */
 
 struct summary {
@@ -298,6 +339,7 @@ struct summary {
 	const struct row *rows;               /* operations first, then devices; each by wall, largest first */
 	const struct sched *sched;            /* of spoor sched, which has no rows; else NULL */
 	const struct why *why;                /* of spoor why, which has no rows; else NULL */
+	const struct probes *probes;          /* of spoor probe, which has no rows; else NULL */
 };
 
 /* Where records or parts of them were lost; every counter is printed, 0 too, in --json. */

@@ -40,6 +40,13 @@ static int session_call(void *ctx, const struct slow_call *c)
 	return EACH_SINK(s, call, c);
 }
 
+static int session_hit(void *ctx, const struct hit *h)
+{
+	struct session *s = ctx;
+
+	return EACH_SINK(s, hit, h);
+}
+
 static uint64_t ns_of(const struct timeval *t)
 {
 	return (uint64_t)t->tv_sec * 1000000000u + (uint64_t)t->tv_usec * 1000u;
@@ -120,7 +127,7 @@ static int session_timeout(uint64_t now, uint64_t end, uint64_t tick)
 
 static int session_loop(struct session *s, void *src, uint64_t start)
 {
-	const struct feed feed = { session_op, session_delay, session_call, s };
+	const struct feed feed = { .op = session_op, .delay = session_delay, .call = session_call, .hit = session_hit, .ctx = s };
 	uint64_t end = s->duration ? start + s->duration : 0, last = start, now;
 	uint64_t tick = s->interval ? start + s->interval : 0;
 	int err;

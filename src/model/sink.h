@@ -22,6 +22,7 @@ struct sink {
 	int (*op)(void *self, const struct op *op);
 	int (*delay)(void *self, const struct delay *d);
 	int (*call)(void *self, const struct slow_call *c);
+	int (*hit)(void *self, const struct hit *h);
 	int (*summary)(void *self, const struct summary *s);
 	int (*lost)(void *self, const struct losses *l);
 	int (*cost)(void *self, const struct cost *c);
@@ -30,6 +31,6 @@ struct sink {
 	void (*close)(void *self);                              /* frees self; does not close out */
 };
 
-extern const struct sink sink_json, sink_tree, sink_line, sink_table;
+extern const struct sink sink_json, sink_tree, sink_line, sink_hits, sink_table;
 
 #endif

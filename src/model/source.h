@@ -12,6 +12,7 @@ struct feed {
 	int (*op)(void *ctx, const struct op *op);
 	int (*delay)(void *ctx, const struct delay *d);
 	int (*call)(void *ctx, const struct slow_call *c);
+	int (*hit)(void *ctx, const struct hit *h);
 	void *ctx;
 };
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later OR GPL-2.0 */
 /* --json: one object a line. The contract is docs/format.md and docs/format.schema.json; change them together. */
+#include "view/probe.h"
 #include "view/sched.h"
 #include "view/why.h"
 
@@ -188,11 +189,13 @@ static int json_summary(void *self, const struct summary *s)
 {
 	struct json *j = &((struct json_sink *)self)->j;
 
-	if (s->sched || s->why) {
+	if (s->sched || s->why || s->probes) {
 		if (s->sched)
 			sched_json(j, s);
-		else
+		else if (s->why)
 			why_json(j, s);
+		else
+			probe_json(j, s);
 		json_line(j);
 		return s->interval ? json_flush(j) : j->err;
 	}
@@ -223,6 +226,14 @@ static int json_call(void *self, const struct slow_call *c)
 	struct json *j = &((struct json_sink *)self)->j;
 
 	why_call_json(j, c);
+	return json_line(j);
+}
+
+static int json_hit(void *self, const struct hit *h)
+{
+	struct json *j = &((struct json_sink *)self)->j;
+
+	probe_hit_json(j, h);
 	return json_line(j);
 }
 
@@ -291,6 +302,7 @@ const struct sink sink_json = {
 	.op = json_op,
 	.delay = json_delay,
 	.call = json_call,
+	.hit = json_hit,
 	.summary = json_summary,
 	.lost = json_lost,
 	.cost = json_cost,

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 
+#include "view/probe.h"
 #include "view/sched.h"
 #include "view/why.h"
 
@@ -293,7 +294,7 @@ static int table_other(struct table *t, const struct summary *s)
 
 	if (s->interval)
 		print_interval(t, s);
-	err = s->sched ? sched_table(&t->v, s) : why_table(&t->v, s);
+	err = s->sched ? sched_table(&t->v, s) : s->why ? why_table(&t->v, s) : probe_table(&t->v, s);
 	if (err)
 		return err;
 	return s->interval ? view_flush(t) : view_result(&t->v);
@@ -305,7 +306,7 @@ static int table_summary(void *self, const struct summary *s)
 	unsigned int nops = 0;
 	int err;
 
-	if (s->sched || s->why)
+	if (s->sched || s->why || s->probes)
 		return table_other(t, s);
 	while (nops < s->nrows && s->rows[nops].type == ROW_OP)
 		nops++;

@@ -39,7 +39,7 @@ class Trace:
 
     def __init__(self, path):
         self.path = path
-        self.op, self.delays, self.calls, self.summaries, self.lost, self.cost = [], [], [], [], None, None
+        self.op, self.delays, self.calls, self.hits, self.summaries, self.lost, self.cost = [], [], [], [], [], None, None
         with open(path, "rb") as f:
             for number, line in enumerate(f, 1):
                 self.add(line, number)
@@ -69,7 +69,9 @@ class Trace:
             self.delays.append(o)
         elif o["type"] == "call":
             self.calls.append(o)
-        elif o["type"] in ("summary", "sched", "why"):
+        elif o["type"] == "hit":
+            self.hits.append(o)
+        elif o["type"] in ("summary", "sched", "why", "probes"):
             self.summaries.append(o)
         elif o["type"] in ("lost", "cost"):
             setattr(self, o["type"], o)
@@ -111,6 +113,15 @@ class Trace:
         if not found:
             raise Wrong(f"no thread {comm} among {[th['comm'] for th in self.why['threads']]}")
         return found
+
+    def fields(self, index, *names, comm=None):
+        """Of the hits of a probe: these fields of each, or the one."""
+        found = [h["fields"] for h in self.hits if h["index"] == index and (comm is None or h["comm"] == comm)]
+        return [f[names[0]] if len(names) == 1 else [f[n] for n in names] for f in found]
+
+    def added(self, index):
+        """The rows of a probe's aggregation."""
+        return [a for a in self.summaries[-1]["aggregates"] if a["index"] == index][0]["rows"]
 
     def preempted(self, by, comm):
         """Delay of comm that preemptions by `by` began."""

@@ -40,7 +40,7 @@ progs_ready() {
 	for c in "$top"/tests/progs/*.c; do
 		name=$(basename "$c" .c)
 		[ -x "$progs/$name" ] && [ ! "$c" -nt "$progs/$name" ] && continue
-		cc -std=gnu11 -O2 -D_GNU_SOURCE -o "$progs/$name" "$c" -Wl,--as-needed -luring -laio -lpthread ||
+		cc -std=gnu11 -O2 -g -D_GNU_SOURCE -o "$progs/$name" "$c" -Wl,--as-needed -luring -laio -lpthread ||
 			{ echo "truth.sh: cannot build $c" >&2; exit 97; }
 	done
 }
@@ -107,7 +107,7 @@ trace_begin() {
 	# shellcheck disable=SC2086
 	"$spoor" $tracer --json -i 300ms -o "$T/$name.json" "$@" 2>"$T/$name.err" &
 	bg=$!
-	until grep -qE '^\{"type":"(summary|sched|why)"' "$T/$name.json" 2>/dev/null; do
+	until grep -qE '^\{"type":"(summary|sched|why|probes)"' "$T/$name.json" 2>/dev/null; do
 		i=$((i + 1))
 		if [ $i -gt 300 ] || ! kill -0 $bg 2>/dev/null; then
 			fail "$name spoor did not attach: $(tail -c 300 "$T/$name.err" | tr '\n' ' ')"

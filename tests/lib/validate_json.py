@@ -94,6 +94,21 @@ def check_summary(s):
             raise Offender(f"rows[{i}] ({row['dev']} {row.get('op', row.get('rw'))}): {e}") from None
 
 
+def check_probes(p):
+    for a in p["aggregates"]:
+        for r in a["rows"]:
+            check(r["count"] > 0, f"a row of {a['probe']} without hits")
+            check(("sum" in r) == (a["fn"] != "count"), f"{a['fn']} of {a['probe']}: sum")
+            check(("buckets" in r) == (a["fn"] in ("hist", "linear")), f"{a['fn']} of {a['probe']}: buckets")
+            if "sum" in r:
+                check(r["min"] <= r["max"], f"{a['probe']}: min {r['min']}, max {r['max']}")
+                check(r["min"] * r["count"] <= r["sum"] <= r["max"] * r["count"], f"{a['probe']}: sum {r['sum']} of {r['count']}")
+            if "buckets" in r:
+                check(sum(r["buckets"]) == r["count"], f"{a['probe']}: buckets add up to {sum(r['buckets'])}, count {r['count']}")
+                check(len(a["bounds"]) == len(r["buckets"]) + 1, f"{a['probe']}: {len(a['bounds'])} bounds")
+                check(a["bounds"] == sorted(set(a["bounds"])), f"{a['probe']}: bounds do not rise")
+
+
 def check_lost(lost):
     total = sum(c["n"] for c in lost["causes"])
     check(total == lost["total"], f"causes add up to {total}, total is {lost['total']}")
@@ -252,7 +267,7 @@ def check_why(why):
 
 
 RULES = {"op": check_op, "summary": check_summary, "delay": check_delay, "sched": check_sched, "call": check_call,
-         "why": check_why, "lost": check_lost}
+         "why": check_why, "probes": check_probes, "lost": check_lost}
 
 
 def check_line(line, validators):

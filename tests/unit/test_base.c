@@ -98,7 +98,7 @@ static const struct opt sample_table[] = {
 	{ 0 },
 };
 
-static const struct opt_command sample = { "x", "[options]", "About.", "Notes.\n", sample_table, true };
+static const struct opt_command sample = { "x", "[options]", "About.", "Notes.\n", sample_table, true, false };
 
 enum { ARGS = 12 };
 
@@ -143,6 +143,32 @@ static void test_opts_forms(void **state)
 	assert_int_equal(RUN("--help", "--nonsense"), OPTS_HELP);
 	assert_int_equal(RUN("-fh"), OPTS_HELP);
 	assert_int_equal(RUN("--help-man"), OPTS_HELP_MAN);
+}
+
+/* Arguments that are no options, wherever they stand. */
+static void test_opts_operands(void **state)
+{
+	struct opt_command c = sample;
+	char *argv[] = { (char *)"x", (char *)"one", (char *)"-n", (char *)"3", (char *)"two", (char *)"-f", (char *)"--", (char *)"-z",
+			 (char *)"three", NULL };
+	struct opts_parsed p;
+	struct sample to = { .n = 5 };
+
+	c.takes_operands = true;
+	assert_int_equal(opts_parse(&c, 9, argv, &to, &p), 0);
+	assert_int_equal(p.operands, 2);
+	assert_string_equal(argv[1], "one");
+	assert_string_equal(argv[2], "two");
+	assert_int_equal(to.n, 3);
+	assert_true(to.flag && p.dashes);
+	assert_string_equal(argv[p.rest], "-z");
+	c.takes_command = false; /* then what is behind -- are operands, too */
+	argv[1] = (char *)"one";
+	argv[2] = (char *)"-n";
+	assert_int_equal(opts_parse(&c, 9, argv, &to, &p), 0);
+	assert_int_equal(p.operands, 4);
+	assert_string_equal(argv[3], "-z");
+	assert_string_equal(argv[4], "three");
 }
 
 static void test_opts_list(void **state)
@@ -303,7 +329,7 @@ static void test_vec(void **state)
 	assert_null(v.v);
 }
 
-struct heard { unsigned int n; char last[2000]; };
+struct heard { unsigned int n; char last[5000]; };
 
 static void listen(void *ctx, enum log_level level, const char *text)
 {
@@ -326,7 +352,7 @@ static void test_log(void **state)
 	assert_string_equal(h.last, "1 x 3");
 	memset(huge, 'a', sizeof(huge) - 1);
 	log_error("%s", huge);
-	assert_int_equal(strlen(h.last), 2 + 1023);
+	assert_int_equal(strlen(h.last), 2 + 4095);
 	log_set(NULL, NULL, LOG_LEVEL_DEBUG);
 	log_error("nobody listens");
 	assert_int_equal(h.n, 2);
@@ -336,7 +362,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_u64), cmocka_unit_test(test_duration), cmocka_unit_test(test_size),
-		cmocka_unit_test(test_opts_forms), cmocka_unit_test(test_opts_list), cmocka_unit_test(test_opts_wrong),
+		cmocka_unit_test(test_opts_forms), cmocka_unit_test(test_opts_operands), cmocka_unit_test(test_opts_list), cmocka_unit_test(test_opts_wrong),
 		cmocka_unit_test(test_opts_hostile), cmocka_unit_test(test_opts_made), cmocka_unit_test(test_nearest),
 		cmocka_unit_test(test_vec), cmocka_unit_test(test_log),
 	};
