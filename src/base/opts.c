@@ -228,6 +228,10 @@ int opts_parse(const struct opt_command *c, int argc, char **argv, void *to, str
 			err = long_parse(c, argc, argv, &i, to, p);
 		else if (a[0] == '-' && a[1])
 			err = short_parse(c, argc, argv, &i, to, p);
+		else if (c->stops_at_word)
+			return p->rest = i, 0;
+		else if (c->takes_word && !*(const char **)((char *)to + c->word))
+			*(const char **)((char *)to + c->word) = a;
 		else
 			err = opts_fail(p, "unexpected argument '%.60s'%s", a,
 					c->takes_command ? "; a command to run goes after --" : "");

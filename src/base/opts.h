@@ -40,6 +40,9 @@ struct opt_command {
 	const char *notes;    /* after the options in --help; may be NULL */
 	const struct opt *opts;
 	bool takes_command;   /* "-- command args" is allowed */
+	bool stops_at_word;   /* the first word that is no option, and all that follows, is the caller's: rest */
+	bool takes_word;      /* one such word is allowed, anywhere: */
+	size_t word;          /* offset of the const char * that it is stored in */
 };
 
 enum opt_result { OPTS_OK, OPTS_HELP, OPTS_HELP_MAN }; /* the last two: --help, --help-man was given */
@@ -47,7 +50,7 @@ enum opt_result { OPTS_OK, OPTS_HELP, OPTS_HELP_MAN }; /* the last two: --help, 
 enum { OPTS_MESSAGE = 256 };
 
 struct opts_parsed {
-	int rest;             /* index in argv of what follows "--", argc when nothing does */
+	int rest;             /* index in argv of what follows "--", or of the word it stopped at; argc when nothing does */
 	bool dashes;          /* there was a "--" */
 	char message[OPTS_MESSAGE]; /* what is wrong, one line, "" */
 };

@@ -14,6 +14,8 @@ static const struct command {
 	{ "io", "follow storage requests from the system call to the device and back", cmd_io, &io_command },
 	{ "sched", "who waited for a CPU, how long, and who had it meanwhile", cmd_sched, &sched_command },
 	{ "why", "where the time of threads went, and the critical path", cmd_why, &why_command },
+	{ "record", "any of these, stored in a file as well", cmd_record, &record_command },
+	{ "report", "what was recorded, in any view of the live command", cmd_report, &report_command },
 	{ "doctor", "what this kernel allows, which layers are seen, and what would help", cmd_doctor, &doctor_command },
 };
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
