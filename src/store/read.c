@@ -97,7 +97,7 @@ static int64_t about_read(struct store *s)
 /* ---- opening ---- */
 
 /* What the file says must not run, nor cost without bound. */
-static void harden(sqlite3 *db)
+void store_harden(sqlite3 *db)
 {
 	sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
@@ -112,6 +112,21 @@ static int refuse(const struct store *s, int err, const char *why)
 {
 	log_error("%s: %s", s->path, why);
 	return err;
+}
+
+/* A file that is shorter than it says is refused by SQLite unless its schema may be written, which stands for trying to save
+ * what can be saved. */
+static void truncated_check(struct store *s)
+{
+	int rc = sqlite3_exec(s->db, "SELECT 1 FROM sqlite_schema LIMIT 1", NULL, NULL, NULL);
+
+	if ((rc & 0xff) != SQLITE_CORRUPT)
+		return;
+	log_warn("%s: its end is missing, or it is damaged: what can be read is read", s->path);
+	s->damaged++;
+	sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 0, NULL);
+	sqlite3_db_config(s->db, SQLITE_DBCONFIG_WRITABLE_SCHEMA, 1, NULL);
+	sqlite3_exec(s->db, "PRAGMA query_only=1", NULL, NULL, NULL);
 }
 
 /* Is it one, and one that we can read? */
@@ -164,7 +179,8 @@ static int store_ready(struct store *s)
 {
 	int err;
 
-	harden(s->db);
+	store_harden(s->db);
+	truncated_check(s);
 	err = recording_check(s);
 	if (err)
 		return err;

@@ -5,10 +5,40 @@
 #include "base/log.h"
 #include "store/store_priv.h"
 
+/* Where the file cannot be written, a copy of it can, for as long as it is open. */
+static int copy_open(struct store *s)
+{
+	sqlite3_backup *b;
+	sqlite3 *copy;
+	int rc = sqlite3_open_v2("", &copy, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL), err;
+
+	if (!rc) {
+		b = sqlite3_backup_init(copy, "main", s->db, "main");
+		rc = b ? sqlite3_backup_step(b, -1) : sqlite3_errcode(copy);
+		sqlite3_backup_finish(b);
+	}
+	err = store_errno(copy, rc);
+	if (err) {
+		log_error("%s: cannot be copied, to make the tables for SQL: %s", s->path, sqlite3_errmsg(copy));
+		sqlite3_close(copy);
+		return err;
+	}
+	sqlite3_close(s->db);
+	s->db = copy;
+	store_harden(copy);
+	return 0;
+}
+
 int store_fill(struct store *s)
 {
-	int err = s->about.tables ? 0 : tables_fill(s, 0);
+	int err = 0;
 
+	if (s->about.tables)
+		return 0;
+	if (sqlite3_db_readonly(s->db, "main"))
+		err = copy_open(s);
+	if (!err)
+		err = tables_fill(s, 0);
 	s->about.tables = !err;
 	return err;
 }

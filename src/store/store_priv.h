@@ -48,6 +48,9 @@ void store_reader_free(struct store *s);
 int meta_set(sqlite3 *db, const char *key, const char *text);
 int meta_set_number(sqlite3 *db, const char *key, uint64_t v);
 
+/* What the file says must not run, nor cost without bound. */
+void store_harden(sqlite3 *db);
+
 /* What SQLite says as -errno. */
 int store_errno(sqlite3 *db, int rc);
 
