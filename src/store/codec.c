@@ -39,40 +39,12 @@ static uint64_t number_get(struct codec *c)
 	return 0;
 }
 
-void cx_u64(struct codec *c, uint64_t *v)
+void cx_u64_long(struct codec *c, uint64_t *v)
 {
 	if (c->decode)
 		*v = number_get(c);
 	else
 		number_put(c, *v);
-}
-
-uint32_t cx_narrow(struct codec *c, uint64_t v)
-{
-	if (v > UINT32_MAX) {
-		cx_fail(c, -EBADMSG);
-		return 0;
-	}
-	return (uint32_t)v;
-}
-
-void cx_u32(struct codec *c, uint32_t *v)
-{
-	uint64_t wide = *v;
-
-	cx_u64(c, &wide);
-	if (c->decode)
-		*v = cx_narrow(c, wide);
-}
-
-/* Small numbers of either sign are short. */
-void cx_i64(struct codec *c, int64_t *v)
-{
-	uint64_t zigzag = (uint64_t)*v << 1 ^ (*v < 0 ? UINT64_MAX : 0);
-
-	cx_u64(c, &zigzag);
-	if (c->decode)
-		*v = (int64_t)(zigzag >> 1 ^ (zigzag & 1 ? UINT64_MAX : 0));
 }
 
 void cx_int(struct codec *c, int *v)
@@ -95,15 +67,6 @@ void cx_bool(struct codec *c, bool *v)
 	cx_u64(c, &b);
 	if (c->decode)
 		*v = b != 0;
-}
-
-void cx_near(struct codec *c, uint64_t *v, uint64_t to)
-{
-	int64_t away = (int64_t)(*v - to);
-
-	cx_i64(c, &away);
-	if (c->decode)
-		*v = to + (uint64_t)away;
 }
 
 void cx_u64s(struct codec *c, uint64_t *v, unsigned int n)
@@ -141,6 +104,7 @@ void cx_hist(struct codec *c, uint64_t hist[HIST_N])
 
 void *cx_array(struct codec *c, const void *p, unsigned int *n, size_t size)
 {
+	static const max_align_t empty; /* of no elements, and not NULL: views add to it */
 	uint64_t many = *n;
 
 	cx_u64(c, &many);
@@ -150,7 +114,7 @@ void *cx_array(struct codec *c, const void *p, unsigned int *n, size_t size)
 	if (many > (uint64_t)(c->end - c->at)) /* each takes a byte at least */
 		cx_fail(c, -EBADMSG);
 	if (c->err || !many)
-		return NULL;
+		return (void *)&empty;
 	p = cx_alloc(c, many * size);
 	*n = p ? (unsigned int)many : 0;
 	return (void *)p;

@@ -45,6 +45,8 @@ void codec_chunk(const struct codec *c, const void **dict, size_t *ndict, const 
 
 /* Both must last as long as they are read. 0, -ENOMEM or -EBADMSG. */
 int codec_open(struct codec *c, const void *dict, size_t ndict, const void *body, size_t nbody);
+/* Another body for the dictionary that is open. */
+int codec_body(struct codec *c, const void *body, size_t nbody);
 /* Is there a string in the dictionary, or in a tuple of who did it, that passes? For leaving out whole chunks. */
 bool codec_any_string(const struct codec *c, bool (*pass)(void *ctx, const char *s), void *ctx);
 bool codec_any_task(const struct codec *c, bool (*pass)(void *ctx, uint32_t pid, uint32_t tid), void *ctx);

@@ -121,6 +121,12 @@ static void index_clear(struct dict_index *x)
 	x->n = 0;
 }
 
+static void index_free(struct dict_index *x)
+{
+	free(x->slot);
+	free(x->hash);
+}
+
 /* The id of the entry for which same() holds; 0: none. */
 #define INDEX_FIND(x, h, id, same) do { \
 	size_t at_ = (h) & ((x)->cap - 1); \
@@ -364,6 +370,15 @@ static void stack_read(struct codec *c)
 	*s = (struct stack){ .n = (unsigned int)n, .name = name, .addr = addr };
 }
 
+/* p: NULL when there are none. */
+static void bytes_begin(struct codec *c, const void *p, size_t n)
+{
+	static const uint8_t nothing;
+
+	c->at = p ? p : &nothing;
+	c->end = c->at + (p ? n : 0);
+}
+
 int codec_open(struct codec *c, const void *dict, size_t ndict, const void *body, size_t nbody)
 {
 	c->decode = true;
@@ -371,9 +386,8 @@ int codec_open(struct codec *c, const void *dict, size_t ndict, const void *body
 	c->last_t = 0;
 	c->strings.n = c->tuples.n = c->stacks.n = 0;
 	arena_free(&c->kept);
-	c->at = dict;
-	c->end = c->at + ndict;
-	if (ndict > CODEC_MAX || nbody > CODEC_MAX)
+	bytes_begin(c, dict, ndict);
+	if (ndict > CODEC_MAX)
 		cx_fail(c, -EBADMSG);
 	while (c->at < c->end && !c->err) {
 		switch (*c->at++) {
@@ -383,8 +397,14 @@ int codec_open(struct codec *c, const void *dict, size_t ndict, const void *body
 		default: cx_fail(c, -EBADMSG);
 		}
 	}
-	c->at = body;
-	c->end = c->at + nbody;
+	return c->err ? c->err : codec_body(c, body, nbody);
+}
+
+int codec_body(struct codec *c, const void *body, size_t nbody)
+{
+	if (nbody > CODEC_MAX)
+		cx_fail(c, -EBADMSG);
+	bytes_begin(c, body, nbody);
 	return c->err;
 }
 
@@ -416,14 +436,11 @@ struct codec *codec_new(void)
 
 void codec_free(struct codec *c)
 {
-	struct dict_index *const indexes[] = { &c->string_index, &c->tuple_index, &c->stack_index };
-
 	if (!c)
 		return;
-	for (int i = 0; i < 3; i++) {
-		free(indexes[i]->slot);
-		free(indexes[i]->hash);
-	}
+	index_free(&c->string_index);
+	index_free(&c->tuple_index);
+	index_free(&c->stack_index);
 	vec_free(&c->tuples);
 	vec_free(&c->body);
 	vec_free(&c->dict);

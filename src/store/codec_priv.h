@@ -45,24 +45,69 @@ struct codec {
 };
 
 void cx_fail(struct codec *c, int err);
+void cx_u64_long(struct codec *c, uint64_t *v);
+
+/* Here, for most of what is read is one byte. */
+static inline void cx_u64(struct codec *c, uint64_t *v)
+{
+	if (c->decode && c->at < c->end && *c->at < 0x80)
+		*v = *c->at++;
+	else
+		cx_u64_long(c, v);
+}
+
+/* A number that must fit. */
+static inline uint32_t cx_narrow(struct codec *c, uint64_t v)
+{
+	if (v > UINT32_MAX) {
+		cx_fail(c, -EBADMSG);
+		return 0;
+	}
+	return (uint32_t)v;
+}
+
+static inline void cx_u32(struct codec *c, uint32_t *v)
+{
+	uint64_t wide = *v;
+
+	cx_u64(c, &wide);
+	if (c->decode)
+		*v = cx_narrow(c, wide);
+}
+
+/* Small numbers of either sign are short. */
+static inline void cx_i64(struct codec *c, int64_t *v)
+{
+	uint64_t zigzag = (uint64_t)*v << 1 ^ (*v < 0 ? UINT64_MAX : 0);
+
+	cx_u64(c, &zigzag);
+	if (c->decode)
+		*v = (int64_t)(zigzag >> 1 ^ (zigzag & 1 ? UINT64_MAX : 0));
+}
+
+/* A number that is close to another. */
+static inline void cx_near(struct codec *c, uint64_t *v, uint64_t to)
+{
+	int64_t away = (int64_t)(*v - to);
+
+	cx_i64(c, &away);
+	if (c->decode)
+		*v = to + (uint64_t)away;
+}
+
 void *cx_alloc(struct codec *c, size_t size);         /* of the message, zeroed; NULL after a failure */
-void cx_u64(struct codec *c, uint64_t *v);
-void cx_u32(struct codec *c, uint32_t *v);
-void cx_i64(struct codec *c, int64_t *v);
 void cx_int(struct codec *c, int *v);
 void cx_bool(struct codec *c, bool *v);
-void cx_near(struct codec *c, uint64_t *v, uint64_t to); /* a number that is close to another */
 void cx_str(struct codec *c, const char **s);         /* NULL becomes "" */
 void cx_stack(struct codec *c, const struct stack **s);
 void cx_hist(struct codec *c, uint64_t hist[HIST_N]);
 void cx_u64s(struct codec *c, uint64_t *v, unsigned int n);
-/* For tuples: the number of a string (0 when decoding), the string of a number, a number that must fit. */
+/* For tuples: the number of a string (0 when decoding), and the string of a number. */
 uint64_t cx_string_id(struct codec *c, const char *s);
 const char *cx_string(struct codec *c, uint64_t id);
-uint32_t cx_narrow(struct codec *c, uint64_t v);
 /* v: n numbers in, the same out. The tuple's entry. */
 struct tuple *cx_tuple(struct codec *c, enum tuple_kind kind, uint64_t *v, unsigned int n);
-/* The array behind *p, of *n elements; decoding, a fresh one of as many as are there. NULL when there is none. */
+/* The array behind *p, of *n elements; decoding, a fresh one of as many as are there. */
 void *cx_array(struct codec *c, const void *p, unsigned int *n, size_t size);
 /* What p points to, or NULL; decoding, a fresh one if there is one. */
 void *cx_maybe(struct codec *c, const void *p, size_t size);

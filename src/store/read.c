@@ -198,15 +198,16 @@ static int lock_take(struct store *s)
 	return 0;
 }
 
-/* Of a recording that was cut off, part is still in its log. Where no files can be made beside it, SQLite reads the log without
- * (exclusive mode, no locks: ours is the flock). */
+/* Of a recording that was cut off, part is still in its log. Where no file can be made beside it, or the disk is full,
+ * SQLite reads the log without (exclusive mode, no locks: ours is the flock). */
 static int database_open(struct store *s, bool writable)
 {
 	int rc = sqlite3_open_v2(s->path, &s->db, writable ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY, NULL);
 
 	if (!rc)
 		rc = sqlite3_exec(s->db, "SELECT 1 FROM sqlite_schema LIMIT 1", NULL, NULL, NULL);
-	if ((rc & 0xff) != SQLITE_CANTOPEN && (rc & 0xff) != SQLITE_READONLY)
+	rc &= 0xff;
+	if (rc != SQLITE_CANTOPEN && rc != SQLITE_READONLY && rc != SQLITE_IOERR && rc != SQLITE_FULL && rc != SQLITE_PERM)
 		return 0; /* what else is wrong, recording_check says */
 	sqlite3_close(s->db);
 	s->db = NULL;
@@ -360,29 +361,51 @@ static int unpack(struct store *s, int which, const void *from, size_t n, size_t
 	return ZSTD_isError(got) || got != size ? -EBADMSG : 0;
 }
 
-int chunk_load(struct store *s, int64_t id)
+/* The dictionary (which 0) or the body. */
+static int half_load(struct store *s, int64_t id, int which, size_t *made)
 {
+	static const char *const sql[] = { "SELECT dict FROM chunk WHERE id = ?", "SELECT body FROM chunk WHERE id = ?" };
+	const void *p;
 	sqlite3_stmt *st;
-	size_t n[2] = { 0 };
-	int err = store_errno(s->db, sqlite3_prepare_v2(s->db, "SELECT dict, body FROM chunk WHERE id = ?", -1, &st, NULL));
+	int rc = sqlite3_prepare_v2(s->db, sql[which], -1, &st, NULL), err = 0;
 
-	if (err)
+	if (rc)
 		return damaged(s, id, sqlite3_errmsg(s->db));
 	sqlite3_bind_int64(st, 1, id);
-	if (sqlite3_step(st) != SQLITE_ROW)
+	if (sqlite3_step(st) != SQLITE_ROW) {
 		err = damaged(s, id, sqlite3_errmsg(s->db));
-	for (int i = 0; i < 2 && !err; i++) {
-		const void *p = sqlite3_column_blob(st, i);
-
-		err = p ? unpack(s, i, p, (size_t)sqlite3_column_bytes(st, i), &n[i]) : -EBADMSG;
+	} else {
+		p = sqlite3_column_blob(st, 0);
+		err = p ? unpack(s, which, p, (size_t)sqlite3_column_bytes(st, 0), made) : -EBADMSG;
 		if (err == -EBADMSG)
 			damaged(s, id, "its bytes are not those that were written");
 	}
 	sqlite3_finalize(st);
-	if (!err) {
-		err = codec_open(s->codec, s->raw[0], n[0], s->raw[1], n[1]);
-		if (err == -EBADMSG)
-			damaged(s, id, "its dictionary");
-	}
 	return err;
+}
+
+int chunk_dict(struct store *s, int64_t id)
+{
+	size_t n;
+	int err = half_load(s, id, 0, &n);
+
+	if (err)
+		return err;
+	err = codec_open(s->codec, s->raw[0], n, NULL, 0);
+	return err == -EBADMSG ? damaged(s, id, "its dictionary") : err;
+}
+
+int chunk_body(struct store *s, int64_t id)
+{
+	size_t n;
+	int err = half_load(s, id, 1, &n);
+
+	return err ? err : codec_body(s->codec, s->raw[1], n);
+}
+
+int chunk_load(struct store *s, int64_t id)
+{
+	int err = chunk_dict(s, id);
+
+	return err ? err : chunk_body(s, id);
 }

@@ -195,12 +195,14 @@ static bool chunk_wanted(const struct replay *r, const struct chunk_info *info)
 static int chunk_replay(struct replay *r, const struct chunk_info *info)
 {
 	struct message m;
-	int err = chunk_load(r->s, info->id), got = 1;
+	int err = chunk_dict(r->s, info->id), got = 1;
 
+	if (!err && !filter_chunk(&r->q->filter, r->s->codec, !strcmp(r->s->about.command, "io")))
+		return 0;
+	if (!err)
+		err = chunk_body(r->s, info->id);
 	if (err)
 		return err == -EBADMSG ? 0 : err;
-	if (!filter_chunk(&r->q->filter, r->s->codec, !strcmp(r->s->about.command, "io")))
-		return 0;
 	for (uint64_t n = 0; !err && (got = codec_next(r->s->codec, &m)) > 0; n++)
 		err = record_take(r, &m, info->id, n);
 	if (!err && got == -EBADMSG && !r->s->damaged++)

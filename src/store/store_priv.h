@@ -40,6 +40,9 @@ struct store {
 int chunks_list(struct store *s, unsigned int kinds, struct chunk_info **v, size_t *n);
 /* Reads it; codec_next gives its messages. 0, -EBADMSG (damaged: counted and logged), -ENOMEM. */
 int chunk_load(struct store *s, int64_t id);
+/* The same in two steps: after the first it is known whether the second is worth it. */
+int chunk_dict(struct store *s, int64_t id);
+int chunk_body(struct store *s, int64_t id);
 
 /* What reading chunks takes, for a struct store that has the database alone. */
 int store_reader(struct store *s); /* 0 or -ENOMEM */

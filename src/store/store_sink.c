@@ -132,10 +132,9 @@ static int store_flush(void *self)
 static void store_sink_close(void *self)
 {
 	struct store_sink *s = self;
-	int err = chunk_close(s, CHUNK_RECORDS);
+	int err = chunk_close(s, CHUNK_RECORDS), late = writer_close(s->writer);
 
-	if (s->writer)
-		err = writer_close(s->writer) ?: err;
+	err = err ? err : late;
 	if (err && !s->told)
 		log_error("the recording: %s", strerror(-err));
 	codec_free(s->codec);
