@@ -78,7 +78,7 @@ void cx_u64s(struct codec *c, uint64_t *v, unsigned int n)
 /* Buckets that hold something: how far on from the last one, and how many. */
 void cx_hist(struct codec *c, uint64_t hist[HIST_N])
 {
-	uint64_t n = 0, at = 0, step;
+	uint64_t n = 0, at = 0, step = 0;
 
 	for (unsigned int i = 0; i < HIST_N && !c->decode; i++)
 		n += hist[i] != 0;
@@ -225,7 +225,7 @@ int codec_put(struct codec *c, enum message_type type, const void *object)
 
 int codec_next(struct codec *c, struct message *m)
 {
-	uint64_t type;
+	uint64_t type = 0;
 
 	if (c->err || c->at == c->end)
 		return c->err;

@@ -316,7 +316,7 @@ void cx_stack(struct codec *c, const struct stack **s)
 
 static void string_read(struct codec *c)
 {
-	uint64_t len;
+	uint64_t len = 0;
 
 	cx_u64(c, &len);
 	if (c->err || len >= (uint64_t)(c->end - c->at) || memchr(c->at, 0, len + 1) != c->at + len)
@@ -344,7 +344,7 @@ static void tuple_read(struct codec *c)
 
 static void stack_read(struct codec *c)
 {
-	uint64_t n, has, id, *addr;
+	uint64_t n = 0, has = 0, id = 0, *addr;
 	const char **name;
 	struct stack *s;
 

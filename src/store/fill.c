@@ -235,17 +235,16 @@ static int fill_chunk(struct fill *f, const struct chunk_info *info)
 
 static int fill_all(struct fill *f)
 {
-	struct chunk_info *v = NULL;
-	size_t n = 0;
+	chunks_t chunks = { 0 };
 	int err = store_errno(f->s->db, sqlite3_exec(f->s->db, tables_schema, NULL, NULL, NULL));
 
 	for (int i = 0; i < T_N && !err; i++)
 		err = store_errno(f->s->db, sqlite3_prepare_v2(f->s->db, tables_insert[i], -1, &f->stmt[i], NULL));
 	if (!err)
-		err = chunks_list(f->s, ~0u, &v, &n);
-	for (size_t i = 0; i < n && !err; i++)
-		err = fill_chunk(f, &v[i]);
-	free(v);
+		err = chunks_list(f->s, ~0u, &chunks);
+	for (size_t i = 0; i < chunks.n && !err; i++)
+		err = fill_chunk(f, &chunks.v[i]);
+	vec_free(&chunks);
 	return err ? err : meta_set_number(f->s->db, "tables", STORE_FORMAT);
 }
 

@@ -306,9 +306,8 @@ static void info_take(sqlite3_stmt *st, struct chunk_info *info)
 }
 
 /* Beyond a page that cannot be read, there may be others that can: on from ever farther behind it. */
-int chunks_list(struct store *s, unsigned int kinds, struct chunk_info **v, size_t *n)
+int chunks_list(struct store *s, unsigned int kinds, chunks_t *list)
 {
-	VEC(struct chunk_info) list = { 0 };
 	int64_t from = 0, skip = 1;
 	sqlite3_stmt *st;
 	int rc = sqlite3_prepare_v2(s->db, "SELECT id, kind, t0, t1, n, longest, errors FROM chunk WHERE id >= ? ORDER BY id", -1,
@@ -325,18 +324,16 @@ int chunks_list(struct store *s, unsigned int kinds, struct chunk_info **v, size
 			from = info.id < INT64_MAX ? info.id + 1 : info.id;
 			skip = 1;
 			if (info.kind > 0 && info.kind < 32 && kinds & 1u << info.kind)
-				err = vec_push(&list, info);
+				err = vec_push(list, info);
 		}
 		sqlite3_reset(st);
-		if (rc == SQLITE_DONE || err)
+		if (rc == SQLITE_DONE || err || from > INT64_MAX - skip)
 			break;
 		damaged(s, from, sqlite3_errmsg(s->db));
 		from += skip;
 		skip *= 2;
 	}
 	sqlite3_finalize(st);
-	*v = list.v;
-	*n = list.n;
 	return err;
 }
 

@@ -251,26 +251,23 @@ static int single_replay(struct replay *r, const struct chunk_info *info)
 static int chunks_replay(struct replay *r)
 {
 	unsigned int kinds = 0;
-	struct chunk_info *v;
-	size_t n;
+	chunks_t list = { 0 };
 	int err;
 
 	if (r->q->records || r->sums || r->tick_sums)
 		kinds |= 1u << CHUNK_RECORDS;
 	if (r->q->interval && !r->tick_sums)
 		kinds |= 1u << CHUNK_INTERVAL;
-	err = kinds ? chunks_list(r->s, kinds, &v, &n) : 0;
-	if (err || !kinds)
-		return err;
-	if (r->q->top && !r->sums && !r->q->interval && n)
-		qsort(v, n, sizeof(*v), by_longest);
-	for (size_t i = 0; i < n && !err; i++) {
-		if (v[i].kind == CHUNK_INTERVAL)
-			err = single_replay(r, &v[i]);
-		else if (chunk_wanted(r, &v[i]))
-			err = chunk_replay(r, &v[i]);
+	err = kinds ? chunks_list(r->s, kinds, &list) : 0;
+	if (r->q->top && !r->sums && !r->q->interval && list.n)
+		qsort(list.v, list.n, sizeof(*list.v), by_longest);
+	for (size_t i = 0; i < list.n && !err; i++) {
+		if (list.v[i].kind == CHUNK_INTERVAL)
+			err = single_replay(r, &list.v[i]);
+		else if (chunk_wanted(r, &list.v[i]))
+			err = chunk_replay(r, &list.v[i]);
 	}
-	free(v);
+	vec_free(&list);
 	if (!err && r->tick_sums && r->tick)
 		err = tick_deliver(r);
 	return err ? err : top_deliver(r);
@@ -289,19 +286,16 @@ static int made_deliver(struct replay *r)
 /* The summary comes first; losses and cost are recorded after it. */
 static int end_replay(struct replay *r)
 {
-	struct chunk_info *v;
-	size_t n;
-	int err = chunks_list(r->s, 1u << CHUNK_END, &v, &n);
+	chunks_t list = { 0 };
+	int err = chunks_list(r->s, 1u << CHUNK_END, &list);
 
-	if (err)
-		return err;
-	if (n)
-		err = single_replay(r, &v[0]);
+	if (!err && list.n)
+		err = single_replay(r, &list.v[0]);
 	if (!err && r->sums)
 		err = made_deliver(r);
-	for (size_t i = 1; i < n && !err; i++)
-		err = single_replay(r, &v[i]);
-	free(v);
+	for (size_t i = 1; i < list.n && !err; i++)
+		err = single_replay(r, &list.v[i]);
+	vec_free(&list);
 	return err;
 }
 

@@ -39,9 +39,9 @@ struct store_about {
 };
 
 /* 0 or -errno, the reason logged. writable: for store_fill. */
-int store_open(struct store **s, const char *path, bool writable);
+int store_open(struct store **to, const char *path, bool writable);
 /* The bytes of a whole file; for tests. */
-int store_open_bytes(struct store **s, const void *data, size_t n);
+int store_open_bytes(struct store **to, const void *data, size_t n);
 void store_close(struct store *s);
 const struct store_about *store_about(const struct store *s);
 

@@ -36,8 +36,9 @@ struct store {
 	const void *bytes;                /* store_open_bytes */
 };
 
-/* Chunks of these kinds (bits 1 << kind) in order; or, of a query for the longest, those with the longest first. */
-int chunks_list(struct store *s, unsigned int kinds, struct chunk_info **v, size_t *n);
+typedef VEC(struct chunk_info) chunks_t;
+/* Appends chunks of these kinds (bits 1 << kind), in order. 0 or -errno. */
+int chunks_list(struct store *s, unsigned int kinds, chunks_t *list);
 /* Reads it; codec_next gives its messages. 0, -EBADMSG (damaged: counted and logged), -ENOMEM. */
 int chunk_load(struct store *s, int64_t id);
 /* The same in two steps: after the first it is known whether the second is worth it. */
