@@ -429,7 +429,8 @@ static const struct cost cost = {
 static void render(const struct sink *sink, const struct sink_opts *base, FILE *f)
 {
 	struct sink_opts o = *base;
-	struct summary interval = { T0, S, true, N(rows), rows, NULL, NULL, NULL }, final = { T0, 10 * S, false, N(rows), rows, NULL, NULL, NULL };
+	struct summary interval = { T0, S, true, N(rows), rows, NULL, NULL, NULL };
+	struct summary final = { T0, 10 * S, false, N(rows), rows, NULL, NULL, NULL };
 	struct losses none = { 1, causes + 1, 0 }, some = { 2, causes, 17 };
 	struct cost unknown = cost;
 	void *self;
