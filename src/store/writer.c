@@ -243,6 +243,15 @@ static void work_wait(struct writer *w)
 		pthread_cond_wait(&w->work, &w->mutex);
 }
 
+/* They take about three times the room of the chunks: a full ring need not begin with them. */
+static bool tables_too_large(const struct writer *w)
+{
+	if (!w->max_size || w->bytes <= w->max_size / 4)
+		return false;
+	log_warn("%s: the tables for SQL have no room within --max-size: spoor report --sql makes them later", w->path);
+	return true;
+}
+
 static int finish(struct writer *w)
 {
 	struct store s = { .db = w->db, .lock = -1 };
@@ -257,7 +266,7 @@ static int finish(struct writer *w)
 		err = meta_set_number(w->db, "complete", 1);
 	if (!err)
 		err = commit(w);
-	if (!err && !w->no_tables && w->complete)
+	if (!err && !w->no_tables && w->complete && !tables_too_large(w))
 		tables_fill(&s, w->max_size); /* it has said why not; the recording is whole */
 	/* one file, which can be read where nothing can be written; no statement may be under way */
 	sqlite3_finalize(w->insert);

@@ -670,15 +670,15 @@ static void test_what_is_there(void **state)
 
 static void test_ring(void **state)
 {
-	struct store_writer_opts o = { .max_size = 4 << 20, .no_tables = true };
+	struct store_writer_opts o = { .max_size = 1 << 20, .no_tables = true };
 	struct stat st;
 
 	(void)state;
-	record(600000, &o, true);
+	record(200000, &o, true);
 	assert_int_equal(stat(path, &st), 0);
-	assert_true(st.st_size <= 4 << 20);
+	assert_true(st.st_size <= 1 << 20);
 	assert_int_equal(replay(&(struct store_query){ .records = true }), 0);
-	assert_true(counts.ops > 20000 && counts.ops < 600000 && counts.sums == 1 && counts.cost == 600000);
+	assert_true(counts.ops > 10000 && counts.ops < 200000 && counts.sums == 1 && counts.cost == 200000);
 }
 
 /* ---- damage ---- */
@@ -703,7 +703,7 @@ static void test_damage(void **state)
 	struct store_writer_opts o = { .no_tables = true };
 
 	(void)state;
-	record(60000, &o, true);
+	record(15000, &o, true);
 	slurp();
 	for (size_t cut = 0; cut < nwhole; cut += nwhole / 40) { /* what is left may be read, or is refused with a reason */
 		write_file(path, whole, cut);
@@ -712,7 +712,7 @@ static void test_damage(void **state)
 	}
 	assert_true(counts.ops > 0); /* of the last one most was left */
 	seed = 1;
-	for (int i = 0; i < 200; i++) {
+	for (int i = 0; i < 120; i++) {
 		unsigned char *copy = malloc(nwhole);
 
 		memcpy(copy, whole, nwhole);
@@ -720,7 +720,7 @@ static void test_damage(void **state)
 			copy[chance() % nwhole] ^= (unsigned char)(1 + chance() % 255);
 		write_file(path, copy, nwhole);
 		free(copy);
-		if (replay(&all) || counts.ops != 60000)
+		if (replay(&all) || counts.ops != 15000)
 			assert_true(said[0] != 0); /* whatever is missing has been said */
 	}
 	free(whole);
