@@ -40,7 +40,7 @@ static bool record_wanted(const struct replay *r, const struct message *m, uint6
 	switch (m->type) {
 	case MSG_OP:
 		*ns = m->op.wall;
-		return m->op.wall >= q->slower && (!q->errors || m->op.ret < 0) && filter_op(f, &m->op);
+		return m->op.wall >= q->slower && (!q->errors || op_failed(&m->op)) && filter_op(f, &m->op);
 	case MSG_DELAY:
 		*ns = m->delay.ns;
 		return m->delay.ns >= q->slower && filter_task(f, m->delay.pid, m->delay.tid, m->delay.comm, m->delay.cgroup);

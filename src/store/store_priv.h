@@ -58,6 +58,12 @@ void store_harden(sqlite3 *db);
 /* What SQLite says as -errno. */
 int store_errno(sqlite3 *db, int rc);
 
+/* As the kernel side sees it. */
+static inline bool op_failed(const struct op *op)
+{
+	return op->ret < 0 && op->ret >= -4095;
+}
+
 bool filter_op(const struct store_filter *f, const struct op *op);
 bool filter_task(const struct store_filter *f, uint32_t pid, uint32_t tid, const char *comm, const char *cgroup);
 /* May there be anything in the chunk that is open in c that passes? ops: it holds operations. */

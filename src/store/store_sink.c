@@ -69,7 +69,7 @@ static int record_put(struct store_sink *s, enum message_type type, const void *
 
 static int store_op(void *self, const struct op *op)
 {
-	return record_put(self, MSG_OP, op, op->t, op->wall, op->ret < 0);
+	return record_put(self, MSG_OP, op, op->t, op->wall, op_failed(op));
 }
 
 static int store_delay(void *self, const struct delay *d)

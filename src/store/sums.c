@@ -160,7 +160,7 @@ int sums_add(struct sums *s, const struct op *op)
 
 	if (!sum)
 		return -ENOMEM;
-	row_add(&sum->row, op->wall, op->ret > 0 ? (uint64_t)op->ret : 0, op->ret < 0);
+	row_add(&sum->row, op->wall, op->ret > 0 ? (uint64_t)op->ret : 0, op_failed(op));
 	for (int i = 0; i < PART_N; i++)
 		sum->row.part[i] += op->part[i];
 	sum->row.runq_preempted += op->runq_preempted;
