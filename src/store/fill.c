@@ -233,10 +233,17 @@ static int fill_chunk(struct fill *f, const struct chunk_info *info)
 	return f->err ? f->err : got == -ENOMEM ? got : 0;
 }
 
+int tables_create(sqlite3 *db)
+{
+	if (sqlite3_table_column_metadata(db, "main", "operation_row", NULL, NULL, NULL, NULL, NULL, NULL) == SQLITE_OK)
+		return 0;
+	return store_errno(db, sqlite3_exec(db, tables_schema, NULL, NULL, NULL));
+}
+
 static int fill_all(struct fill *f)
 {
 	chunks_t chunks = { 0 };
-	int err = store_errno(f->s->db, sqlite3_exec(f->s->db, tables_schema, NULL, NULL, NULL));
+	int err = tables_create(f->s->db);
 
 	for (int i = 0; i < T_N && !err; i++)
 		err = store_errno(f->s->db, sqlite3_prepare_v2(f->s->db, tables_insert[i], -1, &f->stmt[i], NULL));

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <zstd.h>
 
@@ -190,9 +191,13 @@ static int store_ready(struct store *s)
 /* A lock that a recorder's excludes, not that of other readers. */
 static int lock_take(struct store *s)
 {
+	struct stat st;
+
 	s->lock = open(s->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (s->lock < 0)
 		return refuse(s, -errno, strerror(errno));
+	if (fstat(s->lock, &st) || !S_ISREG(st.st_mode))
+		return refuse(s, -EINVAL, "not a regular file");
 	if (flock(s->lock, LOCK_SH | LOCK_NB) && errno == EWOULDBLOCK)
 		return refuse(s, -EBUSY, "it is still being recorded");
 	return 0;

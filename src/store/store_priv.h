@@ -78,7 +78,9 @@ int sums_add(struct sums *s, const struct op *op); /* 0 or -ENOMEM */
 int sums_read(struct sums *s, struct summary *out);
 void sums_reset(struct sums *s);
 
-/* Makes the tables, all or none, within max_size (0: any). 0 or -errno, logged. */
+/* Empty ones, if there are none. */
+int tables_create(sqlite3 *db);
+/* Fills the tables, all or none, within max_size (0: any). 0 or -errno, logged. */
 int tables_fill(struct store *s, uint64_t max_size);
 
 #endif

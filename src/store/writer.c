@@ -98,6 +98,8 @@ static int database_create(struct writer *w, const struct store_writer_opts *o)
 		err = run_sql(w, "BEGIN");
 	if (!err)
 		err = meta_begin(w, o);
+	if (!err && !o->no_tables) /* empty, but their description then lies at the beginning: a file without its end can be read */
+		err = tables_create(w->db);
 	if (!err)
 		err = run_sql(w, "COMMIT");
 	if (!err)

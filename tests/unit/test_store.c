@@ -703,6 +703,12 @@ static void test_damage(void **state)
 	struct store_writer_opts o = { .no_tables = true };
 
 	(void)state;
+	record(15000, NULL, true); /* with its tables behind the chunks: half of the file, and all operations are there */
+	slurp();
+	write_file(path, whole, nwhole / 2);
+	assert_int_equal(replay(&all), 0);
+	assert_true(counts.ops == 15000 && said[0]);
+	assert_int_equal(unlink(path), 0);
 	record(15000, &o, true);
 	slurp();
 	for (size_t cut = 0; cut < nwhole; cut += nwhole / 40) { /* what is left may be read, or is refused with a reason */
