@@ -16,7 +16,7 @@ WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
 CFLAGS  ?= -O2 -g
 ALL_CFLAGS = -std=gnu11 $(WARN) $(CFLAGS) $(SAN) -D_GNU_SOURCE -DSPOOR_VERSION='"$(VERSION)"' \
            -Iinclude -Isrc -Ibpf -I$(O) -include src/base/banned.h
-LDLIBS  := -lbpf -ldw -lelf -lz
+LDLIBS  := -lbpf -ldw -lelf -lsqlite3 -lzstd -lz
 
 # Kernel-side code: one target architecture a build, chosen by BPF_ARCH (x86 or arm64).
 BPF_ARCH ?= $(if $(filter aarch64,$(ARCH)),arm64,x86)
@@ -27,7 +27,8 @@ BPF_CFLAGS = -std=gnu11 -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Werror -Wno-u
 BPF_SRC := $(wildcard src/path/*/*.bpf.c src/kernel/*.bpf.c)
 BPF_OBJ := $(BPF_SRC:%.bpf.c=$(O)/%.bpf.o)
 SKEL    := $(BPF_SRC:%.bpf.c=$(O)/%.skel.h)
-LIB_SRC := $(filter-out $(BPF_SRC),$(wildcard src/base/*.c src/kernel/*.c src/model/*.c src/expr/*.c src/path/*/*.c src/view/*.c))
+LIB_SRC := $(filter-out $(BPF_SRC),$(wildcard src/base/*.c src/kernel/*.c src/model/*.c src/expr/*.c src/path/*/*.c src/view/*.c \
+           src/store/*.c))
 CMD_SRC := $(wildcard src/cmd/*.c)
 LIB_OBJ := $(LIB_SRC:%.c=$(O)/%.o)
 CMD_OBJ := $(CMD_SRC:%.c=$(O)/%.o)

@@ -230,6 +230,8 @@ int opts_parse(const struct opt_command *c, int argc, char **argv, void *to, str
 			err = long_parse(c, argc, argv, &i, to, p);
 		else if (a[0] == '-' && a[1])
 			err = short_parse(c, argc, argv, &i, to, p);
+		else if (c->stops_at_word)
+			return p->rest = i, 0;
 		else if (c->takes_operands)
 			argv[++p->operands] = argv[i];
 		else

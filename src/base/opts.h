@@ -41,6 +41,7 @@ struct opt_command {
 	const struct opt *opts;
 	bool takes_command;   /* "-- command args" is allowed */
 	bool takes_operands;  /* arguments that are no options are, in any place before "--" (behind it, too, without takes_command) */
+	bool stops_at_word;   /* the first word that is no option, and all that follows, is the caller's: rest */
 };
 
 enum opt_result { OPTS_OK, OPTS_HELP, OPTS_HELP_MAN }; /* the last two: --help, --help-man was given */
@@ -48,7 +49,7 @@ enum opt_result { OPTS_OK, OPTS_HELP, OPTS_HELP_MAN }; /* the last two: --help, 
 enum { OPTS_MESSAGE = 256 };
 
 struct opts_parsed {
-	int rest;             /* index in argv of what follows "--", argc when nothing does */
+	int rest;             /* index in argv of what follows "--", or of the word it stopped at; argc when nothing does */
 	bool dashes;          /* there was a "--" */
 	int operands;         /* how many: argv[1] to argv[operands], for they were moved there */
 	char message[OPTS_MESSAGE]; /* what is wrong, one line, "" */

@@ -21,8 +21,18 @@ int cmd_probe(int argc, char **argv);
 int cmd_types(int argc, char **argv);
 int cmd_find(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
+int cmd_record(int argc, char **argv);
+int cmd_report(int argc, char **argv);
 
-extern const struct opt_command io_command, sched_command, why_command, probe_command, types_command, find_command, doctor_command;
+extern const struct opt_command io_command, sched_command, why_command, probe_command, types_command, find_command, doctor_command,
+	record_command, report_command;
+
+struct store_writer_opts;
+
+/* The same with a recording beside the output; NULL: none. */
+int cmd_io_record(int argc, char **argv, const struct store_writer_opts *record);
+int cmd_sched_record(int argc, char **argv, const struct store_writer_opts *record);
+int cmd_why_record(int argc, char **argv, const struct store_writer_opts *record);
 
 /* Sends log messages to stderr, each after "spoor: ". */
 void cmd_log(enum log_level most);

@@ -25,7 +25,7 @@ static int io_resolve(struct io_cmdline *c, struct io_opts *o)
 	return err;
 }
 
-static int io_run(struct io_cmdline *c, uint64_t t0)
+static int io_run(struct io_cmdline *c, uint64_t t0, const struct store_writer_opts *record)
 {
 	struct io_opts o = { 0 };
 	struct run run = {
@@ -38,12 +38,14 @@ static int io_run(struct io_cmdline *c, uint64_t t0)
 	if (io_resolve(c, &o) || run_begin(&run, c->command))
 		return 1;
 	run_follow(&run, &o.tasks);
+	o.records = c->records || record;
 	run.session.out[0].sink = c->json ? &sink_json : c->each ? &sink_line : &sink_tree;
 	run.session.out[1].sink = c->json ? NULL : &sink_table;
+	run_record(&run, record, c->records);
 	return run_end(&run);
 }
 
-int cmd_io(int argc, char **argv)
+int cmd_io_record(int argc, char **argv, const struct store_writer_opts *record)
 {
 	uint64_t t0 = clock_monotonic();
 	char message[CMD_MESSAGE] = "";
@@ -52,9 +54,14 @@ int cmd_io(int argc, char **argv)
 
 	cmd_log(r == OPTS_OK && c.verbose ? LOG_LEVEL_INFO : LOG_LEVEL_WARN);
 	if (r == OPTS_OK)
-		status = cmd_flush(io_run(&c, t0));
+		status = cmd_flush(io_run(&c, t0, record));
 	else
 		status = cmd_options_end(&io_command, r, message[0] ? message : strerror(-r));
 	io_cmdline_free(&c);
 	return status;
+}
+
+int cmd_io(int argc, char **argv)
+{
+	return cmd_io_record(argc, argv, NULL);
 }

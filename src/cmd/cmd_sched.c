@@ -9,7 +9,7 @@
 #include "cmd/sched_options.h"
 #include "path/sched/sched_source.h"
 
-static int sched_run(struct sched_cmdline *c, uint64_t t0)
+static int sched_run(struct sched_cmdline *c, uint64_t t0, const struct store_writer_opts *record)
 {
 	struct sched_opts o = { 0 };
 	struct run run = {
@@ -28,10 +28,11 @@ static int sched_run(struct sched_cmdline *c, uint64_t t0)
 	run_follow(&run, &o.tasks);
 	run.session.out[0].sink = c->json ? &sink_json : &sink_tree;
 	run.session.out[1].sink = c->json ? NULL : &sink_table;
+	run_record(&run, record, true);
 	return run_end(&run);
 }
 
-int cmd_sched(int argc, char **argv)
+int cmd_sched_record(int argc, char **argv, const struct store_writer_opts *record)
 {
 	uint64_t t0 = clock_monotonic();
 	char message[CMD_MESSAGE] = "";
@@ -40,9 +41,14 @@ int cmd_sched(int argc, char **argv)
 
 	cmd_log(r == OPTS_OK && c.verbose ? LOG_LEVEL_INFO : LOG_LEVEL_WARN);
 	if (r == OPTS_OK)
-		status = cmd_flush(sched_run(&c, t0));
+		status = cmd_flush(sched_run(&c, t0, record));
 	else
 		status = cmd_options_end(&sched_command, r, message[0] ? message : strerror(-r));
 	sched_cmdline_free(&c);
 	return status;
+}
+
+int cmd_sched(int argc, char **argv)
+{
+	return cmd_sched_record(argc, argv, NULL);
 }

@@ -125,7 +125,7 @@ static int sinks_open(struct session *s, struct sink_opts *so)
 	so->width = cmd_width(so->out);
 	so->header = true;
 	for (int i = 0; i < SESSION_SINKS; i++) {
-		if (!s->out[i].sink)
+		if (!s->out[i].sink || !s->out[i].sink->open)
 			continue;
 		s->out[i].self = s->out[i].sink->open(so);
 		if (!s->out[i].self)
@@ -187,6 +187,10 @@ static int run_session(struct run *run)
 	if (!run->look.out)
 		return 1;
 	err = sinks_open(s, &run->look);
+	if (!err && run->record.path) {
+		s->out[SESSION_SINKS - 1].self = store_create(&run->record);
+		err = s->out[SESSION_SINKS - 1].self ? 0 : -ECANCELED;
+	}
 	if (!err)
 		err = session_run(s);
 	sinks_close(s);
@@ -243,6 +247,19 @@ void run_follow(struct run *run, struct task_opts *tasks)
 	run->child.followed = (uint32_t)run->child.pid;
 	tasks->pids = &run->child.followed;
 	tasks->npids = 1;
+}
+
+void run_record(struct run *run, const struct store_writer_opts *record, bool asked)
+{
+	struct session *s = &run->session;
+
+	if (!record)
+		return;
+	run->record = *record;
+	run->record.interval = s->interval;
+	for (int i = 0; i < SESSION_SINKS - 1; i++)
+		s->out[i].no_records = !asked;
+	s->out[SESSION_SINKS - 1] = (struct session_out){ .sink = &sink_store, .whole = true };
 }
 
 int run_end(struct run *run)

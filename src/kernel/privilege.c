@@ -7,9 +7,9 @@
 
 #include "kernel/privilege.h"
 
-int privilege_drop(void)
+/* Capabilities are a thread's own. */
+static int capabilities_keep(uint64_t keep)
 {
-	const uint64_t keep = 1ull << CAP_BPF | 1ull << CAP_PERFMON | 1ull << CAP_SYSLOG | 1ull << CAP_DAC_READ_SEARCH;
 	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct data[2];
 
@@ -21,4 +21,14 @@ int privilege_drop(void)
 		data[i].inheritable = 0;
 	}
 	return syscall(SYS_capset, &head, data) ? -errno : 0;
+}
+
+int privilege_drop(void)
+{
+	return capabilities_keep(1ull << CAP_BPF | 1ull << CAP_PERFMON | 1ull << CAP_SYSLOG | 1ull << CAP_DAC_READ_SEARCH);
+}
+
+int privilege_drop_to_files(void)
+{
+	return capabilities_keep(1ull << CAP_DAC_OVERRIDE | 1ull << CAP_FOWNER | 1ull << CAP_CHOWN);
 }

@@ -9,42 +9,45 @@
 /* Records wait in the kernel at most this long, unless the ring fills: live output follows at this pace. */
 enum { POLL_MS = 100 };
 
-/* Calls one function of each sink that has it; the first failure is the result. */
-#define EACH_SINK(s, fn, ...)                                                                \
+/* Calls one function of each sink that has it and for which `wanted` holds (of out_, it); the first failure is the result. */
+#define EACH_SINK_IF(s, wanted, fn, ...)                                                     \
 	({                                                                                   \
 		int err_ = 0;                                                                \
-		for (int i_ = 0; i_ < SESSION_SINKS && !err_; i_++)                          \
-			if ((s)->out[i_].sink && (s)->out[i_].sink->fn)                      \
-				err_ = (s)->out[i_].sink->fn((s)->out[i_].self, ##__VA_ARGS__); \
+		for (int i_ = 0; i_ < SESSION_SINKS && !err_; i_++) {                        \
+			const struct session_out *out_ = &(s)->out[i_];                      \
+			if (out_->sink && out_->sink->fn && (wanted))                        \
+				err_ = out_->sink->fn(out_->self, ##__VA_ARGS__);            \
+		}                                                                            \
 		err_;                                                                        \
 	})
+#define EACH_SINK(s, fn, ...) EACH_SINK_IF(s, true, fn, ##__VA_ARGS__)
 
 static int session_op(void *ctx, const struct op *op)
 {
 	struct session *s = ctx;
 
-	return EACH_SINK(s, op, op);
+	return EACH_SINK_IF(s, !out_->no_records, op, op);
 }
 
 static int session_delay(void *ctx, const struct delay *d)
 {
 	struct session *s = ctx;
 
-	return EACH_SINK(s, delay, d);
+	return EACH_SINK_IF(s, !out_->no_records, delay, d);
 }
 
 static int session_call(void *ctx, const struct slow_call *c)
 {
 	struct session *s = ctx;
 
-	return EACH_SINK(s, call, c);
+	return EACH_SINK_IF(s, !out_->no_records, call, c);
 }
 
 static int session_hit(void *ctx, const struct hit *h)
 {
 	struct session *s = ctx;
 
-	return EACH_SINK(s, hit, h);
+	return EACH_SINK_IF(s, !out_->no_records, hit, h);
 }
 
 static uint64_t ns_of(const struct timeval *t)
@@ -92,8 +95,8 @@ static int session_totals(struct session *s, void *src, uint64_t from, uint64_t 
 	if (!err)
 		err = s->source->losses(src, &lost);
 	if (!err)
-		err = !s->quiet || lost.total ? EACH_SINK(s, lost, &lost) : 0;
-	if (err || s->quiet)
+		err = EACH_SINK_IF(s, !s->quiet || lost.total || out_->whole, lost, &lost);
+	if (err)
 		return err;
 	s->source->cost(src, &cost);
 	getrusage(RUSAGE_SELF, &ru);
@@ -101,7 +104,7 @@ static int session_totals(struct session *s, void *src, uint64_t from, uint64_t 
 	cost.cpu_sys = ns_of(&ru.ru_stime);
 	cost.rss = status_bytes("VmRSS");
 	cost.rss_peak = status_bytes("VmHWM");
-	return EACH_SINK(s, cost, &cost);
+	return EACH_SINK_IF(s, !s->quiet || out_->whole, cost, &cost);
 }
 
 static bool session_over(const struct session *s, uint64_t end)

@@ -8,13 +8,20 @@
 #include "model/sink.h"
 #include "model/source.h"
 
-enum { SESSION_SINKS = 2 };
+enum { SESSION_SINKS = 3 };
+
+struct session_out {
+	const struct sink *sink;          /* NULL: none */
+	void *self;
+	bool no_records;                  /* summaries, not the operations one by one that another sink has asked for */
+	bool whole;                       /* losses and cost, whatever quiet says */
+};
 
 struct session {
 	const struct source *source;
 	const void *source_opts;
 	struct probe *probe;              /* used until all is attached */
-	struct { const struct sink *sink; void *self; } out[SESSION_SINKS]; /* sink NULL: none */
+	struct session_out out[SESSION_SINKS];
 	uint64_t duration, interval;      /* ns; 0: none */
 	bool quiet;                       /* at the end no cost, and losses only if there are any */
 	const volatile sig_atomic_t *stop; /* set from a signal handler */

@@ -146,7 +146,7 @@ void json_put_quantiles(struct json *j, const uint64_t hist[HIST_N], uint64_t co
 	};
 
 	for (unsigned int i = 0; i < 4; i++)
-		json_put_u64(j, quantiles[i].key, (uint64_t)(hist_quantile(hist, count, quantiles[i].q, max) + .5));
+		json_put_u64(j, quantiles[i].key, view_round(hist_quantile(hist, count, quantiles[i].q, max)));
 }
 
 static void put_shares(struct json *j, const struct row *r)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later OR GPL-2.0 */
 /* --each: one line an operation, in columns whose width is settled once. The file name takes what is left. */
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 
 #include "view/view.h"
@@ -100,7 +101,7 @@ static void set_why(struct line *l, const struct op *op)
 		name = reasons[0].name;
 		cell->color = part_colors[PART_WAIT];
 	}
-	snprintf(cell->s, CELL_LEN, "%3u%% %s", op->wall ? (unsigned int)((double)ns * 100 / (double)op->wall + .5) : 0,
+	snprintf(cell->s, CELL_LEN, "%3" PRIu64 "%% %s", op->wall ? view_round((double)ns * 100 / (double)op->wall) : 0,
 		 fmt_escape(escaped, sizeof(escaped), name));
 }
 

@@ -43,7 +43,7 @@ static void set_delays(struct grid *g, unsigned int row, unsigned int first, con
 	fmt_time(grid_cell(g, row, first + D_MEAN)->s, d->count ? d->ns / d->count : 0);
 	for (unsigned int k = 0; k < 3; k++)
 		fmt_time(grid_cell(g, row, first + quantiles[k].col)->s,
-			 (uint64_t)(hist_quantile(d->hist, d->count, quantiles[k].q, d->max) + .5));
+			 view_round(hist_quantile(d->hist, d->count, quantiles[k].q, d->max)));
 	fmt_time(grid_cell(g, row, first + D_MAX)->s, d->max);
 	fmt_percent(grid_cell(g, row, first + D_PREEMPTED)->s, d->preempted_ns, d->ns);
 }

@@ -4,6 +4,7 @@
  * stages of their requests, then what was lost, what it cost and what could not be seen.
  */
 #include <errno.h>
+#include <inttypes.h>
 
 #include "view/probe.h"
 #include "view/sched.h"
@@ -76,7 +77,7 @@ static void set_row(struct grid *g, unsigned int i, const struct row *r)
 	fmt_time(grid_cell(g, i, T_MEAN)->s, r->count ? r->wall / r->count : 0);
 	for (unsigned int k = 0; k < 4; k++)
 		fmt_time(grid_cell(g, i, quantiles[k].col)->s,
-			 (uint64_t)(hist_quantile(r->hist, r->count, quantiles[k].q, r->max) + .5));
+			 view_round(hist_quantile(r->hist, r->count, quantiles[k].q, r->max)));
 	fmt_time(grid_cell(g, i, T_MAX)->s, r->max);
 }
 
@@ -269,7 +270,7 @@ static void print_title(const struct table *t, const char *what, const struct ro
 
 	for (unsigned int i = 0; i < n; i++)
 		count += rows[i].count;
-	fmt_count(rate, ns ? (uint64_t)((double)count * 1e9 / (double)ns + .5) : 0);
+	fmt_count(rate, ns ? view_round((double)count * 1e9 / (double)ns) : 0);
 	view_text(&t->v, C_BOLD, what, 0, false);
 	snprintf(text, sizeof(text), ": %s in %s, %s/s\n", fmt_count(c, count), fmt_time(d, ns), rate);
 	fputs(text, t->v.o.out);
@@ -347,13 +348,13 @@ static void cost_cpu(struct wrap *w, const struct cost *c)
 {
 	char text[4 * FMT_LEN], cpu[FMT_LEN];
 	uint64_t ns = c->cpu_user + c->cpu_sys;
-	unsigned int hundredths = c->wall ? (unsigned int)((double)ns * 1e4 / (double)c->wall + .5) : 0;
+	uint64_t hundredths = c->wall ? view_round((double)ns * 1e4 / (double)c->wall) : 0;
 
 	if (hundredths < 100)
-		snprintf(text, sizeof(text), "%s CPU (0.%02u %% of one core),", fmt_time_words(cpu, ns), hundredths);
+		snprintf(text, sizeof(text), "%s CPU (0.%02u %% of one core),", fmt_time_words(cpu, ns), (unsigned int)hundredths);
 	else
-		snprintf(text, sizeof(text), "%s CPU (%u.%u %% of one core),", fmt_time_words(cpu, ns),
-			 (hundredths + 5) / 100, (hundredths + 5) / 10 % 10);
+		snprintf(text, sizeof(text), "%s CPU (%" PRIu64 ".%u %% of one core),", fmt_time_words(cpu, ns),
+			 (hundredths + 5) / 100, (unsigned int)((hundredths + 5) / 10 % 10));
 	wrap_put(w, C_NONE, text);
 }
 

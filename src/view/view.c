@@ -69,6 +69,11 @@ static void color_end(const struct view *v, enum color c)
 		fputs("\033[0m", v->o.out);
 }
 
+uint64_t view_round(double v)
+{
+	return v < 18e18 ? (uint64_t)(v + .5) : UINT64_MAX;
+}
+
 void view_blanks(const struct view *v, unsigned int n)
 {
 	static const char blanks[] = "                                ";

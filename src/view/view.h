@@ -22,6 +22,9 @@ int view_result(struct view *v);                            /* after printing: 0
 int view_flush(void *self);
 void view_close(void *self);
 
+/* To the nearest whole number; what is too large for one, the largest. */
+uint64_t view_round(double v);
+
 void view_blanks(const struct view *v, unsigned int n);
 /* Padded to width, in colour if there is any; nothing but the text when width is 0. */
 void view_text(const struct view *v, enum color c, const char *s, unsigned int width, bool right);

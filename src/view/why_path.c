@@ -4,6 +4,7 @@
  * are chosen first (what is small is left out, and said so where it adds up), then measured, then printed.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdarg.h>
 
@@ -176,10 +177,10 @@ static void say_parts(struct text *t, const struct crit_node *n)
 	size_t used = 0;
 
 	for (unsigned int i = 0; i < WHY_CPU_N; i++) {
-		unsigned int percent = n->ns ? (unsigned int)((double)n->part[i] * 100 / (double)n->ns + .5) : 0;
+		uint64_t percent = n->ns ? view_round((double)n->part[i] * 100 / (double)n->ns) : 0;
 
 		if (percent)
-			used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s %u%%", used ? ", " : "(",
+			used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s %" PRIu64 "%%", used ? ", " : "(",
 						 why_part_names[i], percent);
 	}
 	if (used)

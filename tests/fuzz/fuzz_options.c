@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later OR GPL-2.0 */
-/* The command lines of `spoor io` and `spoor sched`: the input's lines are its words. */
+/* The command lines of `spoor io`, `spoor sched` and `spoor report`: the input's lines are its words. */
 #include <errno.h>
 #include <stdint.h>
 
 #include "cmd/io_options.h"
+#include "cmd/report_options.h"
 #include "cmd/sched_options.h"
 
 enum { WORDS = 24 };
@@ -13,6 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char *text = strndup((const char *)data, size), *word, *rest = text;
 	char *argv[WORDS + 2] = { (char[]){ "io" } }, message[CMD_MESSAGE];
 	struct sched_cmdline s;
+	struct report_cmdline p;
 	struct io_cmdline c;
 	int argc = 1, r;
 
@@ -31,6 +33,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!memchr(message, 0, sizeof(message)) || (r < 0 && !message[0]))
 		abort();
 	sched_cmdline_free(&s);
+	memset(message, 'x', sizeof(message));
+	r = report_cmdline_parse(argc, argv, &p, message);
+	if (!memchr(message, 0, sizeof(message)) || (r < 0 && !message[0]) || (r == OPTS_OK && !p.recording))
+		abort();
+	report_cmdline_free(&p);
 	while (argc > 1)
 		free(argv[--argc]);
 	free(text);

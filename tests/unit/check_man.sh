@@ -19,7 +19,7 @@ man_options() {
 	sed -n '/^\.Sh OPTIONS/,/^\.El/s/^\.It //p' "$1" | sed -E 's/Fl (.) , /-\1 /; s/Fl -/--/; s/ Ar / /'
 }
 
-for cmd in io sched why probe types find doctor; do
+for cmd in io sched why probe types find record report doctor; do
 	page=docs/man/spoor-$cmd.1
 	help=$(help_options $cmd)
 	[ -n "$help" ] || fail "no options found in 'spoor $cmd --help'"

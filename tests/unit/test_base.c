@@ -98,7 +98,9 @@ static const struct opt sample_table[] = {
 	{ 0 },
 };
 
-static const struct opt_command sample = { "x", "[options]", "About.", "Notes.\n", sample_table, true, false };
+static const struct opt_command sample = {
+	.program = "x", .usage = "[options]", .about = "About.", .notes = "Notes.\n", .opts = sample_table, .takes_command = true,
+};
 
 enum { ARGS = 12 };
 

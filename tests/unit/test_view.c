@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later OR GPL-2.0 */
 /*
  * Histogram, formatting, JSON writer and the renderers, from hand-made operations and summaries to golden text.
- * SPOOR_GOLDEN_UPDATE=1 rewrites tests/golden/. Run from the top of the tree:
- *
- * gcc -std=gnu11 -Wall -Wextra -Wshadow -Werror -D_GNU_SOURCE -Isrc -Iinclude -include src/base/banned.h \
- *     -o test_view tests/unit/test_view.c src/base/json.c src/base/fmt.c src/model/hist.c \
- *     src/view/{view,grid,table,tree,line,json}.c src/view/{sched,why}_{table,tree,json}.c src/view/why_path.c \
- *     -lcmocka -lm && ./test_view
+ * The same text must come of them when they have been recorded first. SPOOR_GOLDEN_UPDATE=1 rewrites tests/golden/. Run from
+ * the top of the tree.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,6 +18,7 @@
 #include "base/fmt.h"
 #include "base/json.h"
 #include "model/sink.h"
+#include "store/store.h"
 #include "why_fixture.h"
 
 #define N(a) (sizeof(a) / sizeof((a)[0]))
@@ -578,6 +575,60 @@ static void render_why(const struct sink *sink, const struct sink_opts *opts, FI
 	sink->close(self);
 }
 
+/* ---- a sink that records, and in the end replays into another ---- */
+
+static const struct sink *replay_sink;
+static const char *replay_command;
+static struct sink_opts replay_opts;
+static char replay_path[] = "/tmp/spoor-test-view.XXXXXX";
+
+static void *recorded_open(const struct sink_opts *opts)
+{
+	struct store_writer_opts o = { .path = replay_path, .command = replay_command, .options = "", .interval = 1, .no_tables = true };
+
+	replay_opts = *opts;
+	return store_create(&o);
+}
+
+static void recorded_close(void *self)
+{
+	struct store_query q = { .records = true, .interval = 1 };
+	struct store_out out = { replay_sink, replay_sink->open(&replay_opts) };
+	struct store *s;
+
+	assert_non_null(out.self);
+	sink_store.close(self);
+	assert_int_equal(store_open(&s, replay_path, false), 0);
+	assert_int_equal(store_replay(s, &q, &out, 1), 0);
+	store_close(s);
+	out.sink->close(out.self);
+}
+
+/* What `print` makes of the sink through a recording. Some end without their cost, as if they were cut off: what they
+ * hold is shown all the same. */
+static void golden_recorded(void (*print)(const struct sink *, const struct sink_opts *, FILE *), const struct sink *sink,
+			    const struct sink_opts *o, const char *want)
+{
+	struct sink through = sink_store;
+	struct sink_opts to = *o;
+	char *out = NULL;
+	size_t n = 0;
+	FILE *f = open_memstream(&out, &n);
+
+	assert_int_equal(close(mkstemp(replay_path)), 0);
+	through.open = recorded_open;
+	through.close = recorded_close;
+	replay_sink = sink;
+	replay_command = print == render ? "io" : print == render_why ? "why" : "sched";
+	to.out = f;
+	print(&through, &to, f);
+	fclose(f);
+	assert_string_equal(out, want);
+	free(out);
+	unlink(replay_path);
+	memcpy(strrchr(replay_path, '.'), ".XXXXXX", 8);
+}
+
 /* What `print` makes of the sink is the text that is kept under this name. */
 static void golden_of(void (*print)(const struct sink *, const struct sink_opts *, FILE *), const struct sink *sink,
 		      const struct sink_opts *o, const char *name)
@@ -603,6 +654,7 @@ static void golden_of(void (*print)(const struct sink *, const struct sink_opts 
 	assert_string_equal(out, want);
 	if (o->width && !o->color)
 		check_lines(out, o->width);
+	golden_recorded(print, sink, o, want);
 	free(want);
 	free(out);
 }
