@@ -187,7 +187,10 @@ __noinline int aio_begin_some(u32 carrier, u64 iocbs, u32 from, u32 n, u64 task)
 	barrier_var(size); /* it is this number that the verifier has to know the limit of */
 	if (size > sizeof(cb))
 		size = sizeof(cb);
-	bpf_probe_read_user(cb, size, (void *)(iocbs + (u64)from * sizeof(cb[0])));
+	iocbs += (u64)from * sizeof(cb[0]);
+	if (bpf_probe_read_user(cb, size, (void *)iocbs)) /* a page of them is not in memory */
+		for (u32 i = 0; i < AIO_SOME && i < n; i++)
+			bpf_probe_read_user(&cb[i], sizeof(cb[i]), (void *)(iocbs + i * sizeof(cb[0])));
 	for (u32 i = 0; i < AIO_SOME && i < n; i++)
 		aio_begin_one(carrier, cb[i], from + i, task);
 	return 0;
