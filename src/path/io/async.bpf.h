@@ -10,7 +10,7 @@
 
 #include "path/io/op.bpf.h"
 
-enum { AIO_BATCH = 64, AIO_SOME = 8, CQ_BATCH = 64 };
+enum { AIO_BATCH = 64, AIO_IOCBS = 4, AIO_EVENTS = 4, CQ_BATCH = 64 }; /* looked at; read at once: the stack of 512 bytes is for seven functions */
 
 struct user_iocb { u64 data; u32 key, rw_flags; u16 opcode; s16 prio; u32 fd; u64 buf, nbytes; s64 offset; u64 r[2]; };
 struct user_io_event { u64 data, obj; s64 res, res2; };
@@ -92,22 +92,29 @@ __noinline int aio_orphans_end(u64 key)
 	return 0;
 }
 
+/* Room for an operation of this name: it is used again, so a former one was reaped without a call; or others are in its way.
+ * Apart from async_begin(), whose callers have too large a stack for all that ends an operation. */
+static __always_inline void async_clear(u64 key, bool uring)
+{
+	u32 index;
+	struct io_slot *a = async_find(key, &index);
+
+	if (a) {
+		if (uring && !a->done && !a->done_at) /* or it is under way, too */
+			lose(LOSS_NAME);
+		async_end(index, 0, a->res);
+		return;
+	}
+	a = slot_at(async_index(key, 0));
+	if (a && a->key)
+		aio_orphans_end(key);
+}
+
+/* After async_clear(). NULL: no room. */
 static __always_inline struct io_slot *async_begin(u64 key, u32 kind, u64 now, u64 id, const struct task_struct *t, u32 *index)
 {
-	struct io_slot *a = async_find(key, index);
+	struct io_slot *a = async_find(key, index) ? NULL : async_claim(key, index);
 
-	if (a) { /* the name is used again, so the former operation was reaped without a call */
-		if (!a->done && !a->done_at && kind >= IO_URING_READ) /* or it is under way, too */
-			lose(LOSS_NAME);
-		async_end(*index, 0, a->res);
-		if (a->key)
-			return NULL;
-	} else {
-		a = slot_at(async_index(key, 0));
-		if (a && a->key)
-			aio_orphans_end(key);
-	}
-	a = async_claim(key, index);
 	if (!a)
 		return NULL;
 	async_reset(a, kind, now, id);
@@ -179,20 +186,30 @@ __noinline int aio_begin_one(u32 carrier, u64 iocb_user, u32 batch, u64 task)
 	return 0;
 }
 
+static __always_inline void aio_begin_at(u32 carrier, u64 iocb_user, u32 batch, u64 task)
+{
+	struct io_slot *s = slot_at(carrier);
+
+	if (!s)
+		return;
+	async_clear(async_key(s->tgid, iocb_user), false);
+	aio_begin_one(carrier, iocb_user, batch, task);
+}
+
 /* Reading from user memory costs 70 ns, however little. */
 __noinline int aio_begin_some(u32 carrier, u64 iocbs, u32 from, u32 n, u64 task)
 {
-	u64 cb[AIO_SOME] = {}, size = (u64)n * sizeof(cb[0]);
+	u64 cb[AIO_IOCBS] = {}, size = (u64)n * sizeof(cb[0]);
 
 	barrier_var(size); /* it is this number that the verifier has to know the limit of */
 	if (size > sizeof(cb))
 		size = sizeof(cb);
 	iocbs += (u64)from * sizeof(cb[0]);
 	if (bpf_probe_read_user(cb, size, (void *)iocbs)) /* a page of them is not in memory */
-		for (u32 i = 0; i < AIO_SOME && i < n; i++)
+		for (u32 i = 0; i < AIO_IOCBS && i < n; i++)
 			bpf_probe_read_user(&cb[i], sizeof(cb[i]), (void *)(iocbs + i * sizeof(cb[0])));
-	for (u32 i = 0; i < AIO_SOME && i < n; i++)
-		aio_begin_one(carrier, cb[i], from + i, task);
+	for (u32 i = 0; i < AIO_IOCBS && i < n; i++)
+		aio_begin_at(carrier, cb[i], from + i, task);
 	return 0;
 }
 
@@ -208,9 +225,9 @@ static __always_inline void aio_begin(struct io_slot *s, u32 index, u64 nr, u64 
 	async_used = 1;
 	if (nr == 1) {
 		bpf_probe_read_user(&cb, sizeof(cb), (void *)iocbs);
-		aio_begin_one(index, cb, 0, (u64)t);
+		aio_begin_at(index, cb, 0, (u64)t);
 	} else {
-		for (u32 i = 0; i < AIO_BATCH && i < nr; i += AIO_SOME)
+		for (u32 i = 0; i < AIO_BATCH && i < nr; i += AIO_IOCBS)
 			aio_begin_some(index, iocbs, i, nr - i, (u64)t);
 	}
 	if (nr > AIO_BATCH)
@@ -254,7 +271,7 @@ static __always_inline void aio_submitted(struct io_slot *s, u32 index, u64 now,
 
 __noinline int aio_reap_some(u32 tgid, u64 events, u32 n, u64 now)
 {
-	struct user_io_event ev[AIO_SOME / 2] = {};
+	struct user_io_event ev[AIO_EVENTS] = {};
 	u64 size = (u64)n * sizeof(ev[0]);
 	struct io_slot *a;
 	u32 index;
@@ -264,7 +281,7 @@ __noinline int aio_reap_some(u32 tgid, u64 events, u32 n, u64 now)
 		size = sizeof(ev);
 	if (bpf_probe_read_user(ev, size, (void *)events))
 		return 0;
-	for (u32 i = 0; i < AIO_SOME / 2 && i < n; i++) {
+	for (u32 i = 0; i < AIO_EVENTS && i < n; i++) {
 		a = async_find(async_key(tgid, ev[i].obj), &index);
 		if (a)
 			async_finish(a, index, now, ev[i].res);
@@ -274,7 +291,7 @@ __noinline int aio_reap_some(u32 tgid, u64 events, u32 n, u64 now)
 
 static __always_inline void aio_reap(u32 tgid, u64 events, s64 n, u64 now)
 {
-	for (s32 i = 0; i < AIO_BATCH && i < n; i += AIO_SOME / 2)
+	for (s32 i = 0; i < AIO_BATCH && i < n; i += AIO_EVENTS)
 		aio_reap_some(tgid, events + i * sizeof(struct user_io_event), n - i, now);
 	if (n > AIO_BATCH)
 		__sync_fetch_and_add(&lost[LOSS_BATCH], n - AIO_BATCH);
@@ -415,6 +432,7 @@ static __always_inline void uring_submit(u64 ring_ctx, struct io_kiocb *req, u64
 	if (!kind)
 		return;
 	async_used = 1;
+	async_clear(async_key(ring_ctx, user_data), true);
 	a = async_begin(async_key(ring_ctx, user_data), kind, now, id, current_task(), &ai);
 	if (!a)
 		return;
