@@ -479,6 +479,8 @@ int attach(struct attached *a, struct plan *p, struct attach_env *env, struct di
 	int err;
 
 	*a = (struct attached){ .plan = p, .prog = -1, .entry_prog = -1 };
+	if (p->needs_func && !env->func_ip)
+		env->func_ip = libbpf_probe_bpf_helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_get_func_ip, NULL) == 1 ? 1 : -1;
 	err = maps_make(a, p, env);
 	if (err)
 		return diag_set(d, err, p->ast->target_span, "its maps cannot be made: %s", strerror(-err));

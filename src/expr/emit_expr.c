@@ -137,6 +137,10 @@ static void gen_func(struct gen *g)
 		emit_call(e, BPF_FUNC_get_func_ip);
 		return;
 	}
+	if (mode_is_return(g->mode)) { /* there it is where all returns go */
+		emit_num(e, R0, 0);
+		return;
+	}
 	emit_load(e, 8, R0, R6, regs_ip());
 #if defined(__x86_64__)
 	emit_alu_imm(e, BPF_SUB, R0, 1);
