@@ -48,11 +48,11 @@ int cmd_parse_operands(const struct opt_command *c, int argc, char **argv, void 
 	message[0] = '\0';
 	if (err)
 		return err > 0 ? err : cmd_fail(message, err, "%s", err == -ENOMEM ? "out of memory" : p.message);
-	if (p.dashes && p.rest == argc)
+	if (p.dashes && p.rest == argc && c->takes_command)
 		return cmd_fail(message, -EINVAL, "nothing after --: give the command to run");
-	if (p.dashes && !argv[p.rest][0])
+	if (p.dashes && c->takes_command && !argv[p.rest][0])
 		return cmd_fail(message, -EINVAL, "the command after -- has an empty name");
-	*command = p.dashes ? argv + p.rest : NULL;
+	*command = p.dashes && c->takes_command ? argv + p.rest : NULL;
 	*operands = p.operands;
 	return 0;
 }

@@ -12,7 +12,7 @@ enum { WORDS = 24 };
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *text = strndup((const char *)data, size), *word, *rest = text;
-	char *argv[WORDS + 2] = { (char[]){ "io" } }, message[CMD_MESSAGE];
+	char *words[WORDS + 2] = { (char[]){ "io" } }, *argv[WORDS + 2], message[CMD_MESSAGE];
 	struct sched_cmdline s;
 	struct report_cmdline p;
 	struct io_cmdline c;
@@ -20,7 +20,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	/* a copy of each word, so that reading past its end is seen */
 	while (argc <= WORDS && (word = strsep(&rest, "\n")))
-		argv[argc++] = strdup(word);
+		words[argc++] = strdup(word);
+	memcpy(argv, words, sizeof(argv)); /* operands are moved to its front */
 	memset(message, 'x', sizeof(message));
 	r = io_cmdline_parse(argc, argv, &c, message);
 	if (!memchr(message, 0, sizeof(message)) || (r < 0 && !message[0]))
@@ -28,18 +29,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (r == OPTS_OK && c.each && c.top)
 		abort();
 	io_cmdline_free(&c);
+	memcpy(argv, words, sizeof(argv));
 	memset(message, 'x', sizeof(message));
 	r = sched_cmdline_parse(argc, argv, &s, message);
 	if (!memchr(message, 0, sizeof(message)) || (r < 0 && !message[0]))
 		abort();
 	sched_cmdline_free(&s);
+	memcpy(argv, words, sizeof(argv));
 	memset(message, 'x', sizeof(message));
 	r = report_cmdline_parse(argc, argv, &p, message);
 	if (!memchr(message, 0, sizeof(message)) || (r < 0 && !message[0]) || (r == OPTS_OK && !p.recording))
 		abort();
 	report_cmdline_free(&p);
 	while (argc > 1)
-		free(argv[--argc]);
+		free(words[--argc]);
 	free(text);
 	return 0;
 }
