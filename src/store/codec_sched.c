@@ -88,6 +88,7 @@ static void cx_lock(struct codec *c, struct lock_row *l)
 	cx_u32(c, &l->owner_pid);
 	cx_u32(c, &l->owner_tid);
 	cx_str(c, &l->owner);
+	cx_str(c, &l->lock_name);
 }
 
 void cx_sched(struct codec *c, struct sched *s)

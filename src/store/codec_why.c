@@ -22,6 +22,9 @@ static void cx_why_wait(struct codec *c, struct why_wait *w)
 	cx_str(c, &w->owner);
 	cx_u32(c, &w->owner_pid);
 	cx_u32(c, &w->owner_tid);
+	cx_u64(c, &w->before);
+	cx_str(c, &w->lock_name);
+	cx_stack(c, &w->owner_stack);
 }
 
 static void cx_why_runq(struct codec *c, struct why_runq *r)
@@ -76,6 +79,7 @@ static void cx_node(struct codec *c, struct crit_node *n)
 	cx_ender(c, &n->by);
 	cx_u64s(c, n->part, WHY_CPU_N);
 	cx_stack(c, &n->stack);
+	cx_u64(c, &n->before);
 }
 
 /* In pre-order: a node is at most one deeper than the one before it. */

@@ -104,10 +104,10 @@ static void fill_path(struct fill *f, const char *path, int64_t call, const stru
 	for (unsigned int i = 0; i < c->n; i++) {
 		const struct crit_node *n = &c->node[i];
 
-		fill_row(f, T_segments, "tiiitiiiiittttiiiiiik", path, call, I(i), I(n->depth), crit_kind_names[n->kind], I(n->t),
+		fill_row(f, T_segments, "tiiitiiiiittttiiiiiiki", path, call, I(i), I(n->depth), crit_kind_names[n->kind], I(n->t),
 			 I(n->ns), I(n->count), I(n->pid), I(n->tid), n->comm, n->reason, n->by.kind, n->by.name, I(n->by.pid),
 			 I(n->by.tid), I(n->part[WHY_USER]), I(n->part[WHY_KERNEL]), I(n->part[WHY_IRQ]), I(n->part[WHY_SOFTIRQ]),
-			 fill_stack(f, n->stack));
+			 fill_stack(f, n->stack), I(n->before));
 	}
 }
 
@@ -178,17 +178,17 @@ static void fill_sched(struct fill *f, int64_t summary, const struct sched *s)
 	for (unsigned int i = 0; i < s->nlocks; i++) {
 		const struct lock_row *l = &s->locks[i];
 
-		fill_row(f, T_locks, "ittiiiiiitk", summary, l->kind, l->where, I(l->count), I(l->ns), I(l->max), I(l->lock),
-			 I(l->owner_pid), I(l->owner_tid), l->owner, fill_stack(f, l->stack));
+		fill_row(f, T_locks, "ittiiiiiittk", summary, l->kind, l->where, I(l->count), I(l->ns), I(l->max), I(l->lock),
+			 I(l->owner_pid), I(l->owner_tid), l->owner, l->lock_name, fill_stack(f, l->stack));
 	}
 }
 
 static void fill_waits(struct fill *f, int64_t thread, const struct why_wait *w, unsigned int n)
 {
 	for (unsigned int i = 0; i < n; i++)
-		fill_row(f, T_thread_waits, "itttiiiiiitiik", thread, w[i].reason, w[i].by.kind, w[i].by.name, I(w[i].by.pid),
+		fill_row(f, T_thread_waits, "itttiiiiiitiikitk", thread, w[i].reason, w[i].by.kind, w[i].by.name, I(w[i].by.pid),
 			 I(w[i].by.tid), I(w[i].count), I(w[i].ns), I(w[i].max), I(w[i].lock), w[i].owner, I(w[i].owner_pid),
-			 I(w[i].owner_tid), fill_stack(f, w[i].stack));
+			 I(w[i].owner_tid), fill_stack(f, w[i].stack), I(w[i].before), w[i].lock_name, fill_stack(f, w[i].owner_stack));
 }
 
 static void fill_thread(struct fill *f, int64_t summary, const struct why_thread *t)

@@ -37,7 +37,8 @@ const char tables_schema[] =
 	PARTS_WHY ");"
 	"CREATE TABLE segments(path TEXT, call INTEGER, n INTEGER, depth INTEGER, kind TEXT, t INTEGER, ns INTEGER, count INTEGER,"
 	" pid INTEGER, tid INTEGER, comm TEXT, reason TEXT, by_kind TEXT, by_name TEXT, by_pid INTEGER, by_tid INTEGER,"
-	" user INTEGER, kernel INTEGER, irq INTEGER, softirq INTEGER, stack INTEGER, PRIMARY KEY(path, call, n)) WITHOUT ROWID;"
+	" user INTEGER, kernel INTEGER, irq INTEGER, softirq INTEGER, stack INTEGER, before INTEGER,"
+	" PRIMARY KEY(path, call, n)) WITHOUT ROWID;"
 	"CREATE TABLE hits(id INTEGER PRIMARY KEY, t INTEGER, probe TEXT, probe_index INTEGER, pid INTEGER, tid INTEGER, cpu INTEGER,"
 	" comm TEXT, kstack INTEGER, ustack INTEGER);"
 	"CREATE TABLE hit_fields(hit INTEGER, n INTEGER, name TEXT, text TEXT, PRIMARY KEY(hit, n)) WITHOUT ROWID;"
@@ -54,11 +55,12 @@ const char tables_schema[] =
 	" prio INTEGER, others INTEGER, " DELAYS ");"
 	"CREATE TABLE preemptions(summary INTEGER, by_pid INTEGER, by_comm TEXT, pid INTEGER, comm TEXT, count INTEGER, ns INTEGER);"
 	"CREATE TABLE locks(summary INTEGER, kind TEXT, function TEXT, count INTEGER, ns INTEGER, max INTEGER, lock INTEGER,"
-	" owner_pid INTEGER, owner_tid INTEGER, owner TEXT, stack INTEGER);"
+	" owner_pid INTEGER, owner_tid INTEGER, owner TEXT, lock_name TEXT, stack INTEGER);"
 	"CREATE TABLE threads(id INTEGER PRIMARY KEY, summary INTEGER, pid INTEGER, tid INTEGER, comm TEXT, t INTEGER, wall INTEGER,"
 	" before INTEGER, ended INTEGER, " PARTS_WHY ");"
 	"CREATE TABLE thread_waits(thread INTEGER, reason TEXT, by_kind TEXT, by_name TEXT, by_pid INTEGER, by_tid INTEGER, count INTEGER,"
-	" ns INTEGER, max INTEGER, lock INTEGER, owner TEXT, owner_pid INTEGER, owner_tid INTEGER, stack INTEGER);"
+	" ns INTEGER, max INTEGER, lock INTEGER, owner TEXT, owner_pid INTEGER, owner_tid INTEGER, stack INTEGER,"
+	" before INTEGER, lock_name TEXT, owner_stack INTEGER);"
 	"CREATE TABLE thread_runq(thread INTEGER, by_kind TEXT, by_name TEXT, by_pid INTEGER, by_tid INTEGER, count INTEGER, ns INTEGER);"
 	"CREATE TABLE syscalls(summary INTEGER, name TEXT, pid INTEGER, count INTEGER, ns INTEGER, max INTEGER, cpu INTEGER);"
 	"CREATE TABLE aggregates(id INTEGER PRIMARY KEY, summary INTEGER, probe TEXT, probe_index INTEGER, fn TEXT, value TEXT,"
@@ -110,10 +112,10 @@ const char *const tables_insert[T_N] = {
 	[T_name] = "INSERT INTO name VALUES(?,?)",
 	INSERT(task, Q4 ",?,?"), INSERT(file, Q4), INSERT(site, "?,?,?"), INSERT(route, Q4 ",?,?,?"), INSERT(frames, Q4),
 	INSERT(operation_row, Q16 ",?,?"), INSERT(wait_row, Q4), INSERT(request_row, Q8 "," Q4 ",?"),
-	INSERT(delays, Q16 "," Q4), INSERT(delay_segments, Q4 ",?,?,?"), INSERT(calls, Q16 ",?"), INSERT(segments, Q16 "," Q4 ",?"),
+	INSERT(delays, Q16 "," Q4), INSERT(delay_segments, Q4 ",?,?,?"), INSERT(calls, Q16 ",?"), INSERT(segments, Q16 "," Q4 ",?,?"),
 	INSERT(hits, Q8 ",?,?"), INSERT(hit_fields, Q4), INSERT(summaries, Q4), INSERT(rows, Q16 ",?"), INSERT(shares, Q4 ",?"),
 	INSERT(histograms, Q4 ",?"), INSERT(cpus, Q16 ",?"), INSERT(tasks, Q16 ",?,?"), INSERT(preemptions, Q4 ",?,?,?"),
-	INSERT(locks, Q8 ",?,?,?"), INSERT(threads, Q16 ",?,?"), INSERT(thread_waits, Q8 "," Q4 ",?,?"), INSERT(thread_runq, Q4 ",?,?,?"),
+	INSERT(locks, Q8 "," Q4), INSERT(threads, Q16 ",?,?"), INSERT(thread_waits, Q16 ",?"), INSERT(thread_runq, Q4 ",?,?,?"),
 	INSERT(syscalls, Q4 ",?,?,?"), INSERT(aggregates, Q8 ",?,?,?"), INSERT(losses, "?,?,?"), INSERT(unseen, "?,?"),
 	INSERT(cost, Q8 ",?,?,?"),
 };

@@ -123,7 +123,7 @@ static struct crit make_path(struct crit_node *node, unsigned int most)
 		node[i] = (struct crit_node){
 			.kind = chance() % CRIT_KIND_N, .depth = i ? (unsigned int)(chance() % (node[i - 1].depth + 2)) : 0, .t = number(),
 			.ns = number(), .count = number(), .pid = (uint32_t)number(), .tid = (uint32_t)number(), .comm = word(),
-			.reason = word(), .by = make_ender(), .stack = stack(),
+			.reason = word(), .by = make_ender(), .stack = stack(), .before = number(),
 		};
 		for (int k = 0; k < WHY_CPU_N; k++)
 			node[i].part[k] = number();
@@ -195,7 +195,7 @@ static struct summary make_sched(void)
 		idle[i] = (struct share){ word(), number(), number() };
 		preemptions[i] = (struct preemption){ (uint32_t)number(), (uint32_t)number(), word(), word(), number(), number() };
 		locks[i] = (struct lock_row){ word(), word(), stack(), number(), number(), number(), number(), (uint32_t)number(),
-					      (uint32_t)number(), word() };
+					      (uint32_t)number(), word(), word() };
 	}
 	for (int i = 0; i < 4; i++)
 		cpus[i] = (struct cpu_row){ (unsigned int)number(), { number(), number(), number(), number(), number() },
@@ -219,7 +219,7 @@ static struct summary make_why(void)
 			    .runq = runq, .syscalls = syscalls, .call = word(), .calls = number(), .slow = number() };
 	for (int i = 0; i < 6; i++)
 		waits[i] = (struct why_wait){ word(), make_ender(), number(), number(), number(), stack(), number(), word(),
-					      (uint32_t)number(), (uint32_t)number() };
+					      (uint32_t)number(), (uint32_t)number(), number(), word(), stack() };
 	for (int i = 0; i < 4; i++) {
 		runq[i] = (struct why_runq){ make_ender(), number(), number() };
 		threads[i] = (struct why_thread){ .pid = (uint32_t)number(), .tid = (uint32_t)number(), .comm = word(), .t = number(),
