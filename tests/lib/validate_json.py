@@ -157,6 +157,7 @@ def check_by(by):
 
 
 def check_node(n):
+    check(n.get("before", 0) <= n["count"], f"before {n.get('before')} of {n['count']} waits")
     check_by(n["by"])
     check(n["count"] > 0 and n["ns"] > 0, "a node of nothing")
     if n["kind"] == "cpu":
@@ -218,6 +219,7 @@ def check_why_sums(o, what):
             check_by(s["by"])
             check(s["count"] > 0, f"{what}: {key} that were none")
     for w in o["waits"]:
+        check(w["before"] <= w["count"], f"before {w['before']} of {w['count']} waits")
         check_mean(w)
         check(w["owner_tid"] or not (w["owner_pid"] or w["owner"]), f"{what}: an owner without an id: {w}")
         check(w["lock"] or not w["owner_tid"], f"{what}: an owner of no lock: {w}")

@@ -11,7 +11,7 @@ import validate_json
 
 VALIDATORS = validate_json.load_validators()
 # Numbers that may be one more, for nothing else on the line says them too.
-FREE = {"t", "pid", "tid", "owner_pid", "owner_tid", "cut", "ret", "calls", "slow", "count", "max", "cpu"}
+FREE = {"t", "pid", "tid", "owner_pid", "owner_tid", "cut", "ret", "calls", "slow", "count", "max", "cpu", "before"}
 
 
 def refused(o):
