@@ -10,7 +10,7 @@
 
 #include "path/io/op.bpf.h"
 
-enum { AIO_BATCH = 64, AIO_SOME = 8, CQ_BATCH = 64 };
+enum { AIO_BATCH = 64, AIO_SOME = 2, CQ_BATCH = 64 };
 
 struct user_iocb { u64 data; u32 key, rw_flags; u16 opcode; s16 prio; u32 fd; u64 buf, nbytes; s64 offset; u64 r[2]; };
 struct user_io_event { u64 data, obj; s64 res, res2; };
@@ -149,35 +149,15 @@ __noinline int aio_begin_one(u32 carrier, u64 iocb_user, u32 batch, u64 task)
 	return 0;
 }
 
-/* Reading from user memory costs 70 ns, however little. */
-__noinline int aio_begin_some(u32 carrier, u64 iocbs, u32 from, u32 n, u64 task)
-{
-	u64 cb[AIO_SOME] = {}, size = (u64)n * sizeof(cb[0]);
-
-	barrier_var(size); /* it is this number that the verifier has to know the limit of */
-	if (size > sizeof(cb))
-		size = sizeof(cb);
-	iocbs += (u64)from * sizeof(cb[0]);
-	if (bpf_probe_read_user(cb, size, (void *)iocbs)) /* a page of them is not in memory */
-		for (u32 i = 0; i < AIO_SOME && i < n; i++)
-			bpf_probe_read_user(&cb[i], sizeof(cb[i]), (void *)(iocbs + i * sizeof(cb[0])));
-	for (u32 i = 0; i < AIO_SOME && i < n; i++)
-		aio_begin_one(carrier, cb[i], from + i, task);
-	return 0;
-}
-
 /* io_submit(ctx, nr, iocbs): one operation an iocb; the first is the one being submitted. */
 static __always_inline void aio_begin(struct io_slot *s, u32 index, u64 nr, u64 iocbs, const struct task_struct *t)
 {
 	struct io_slot *a;
-	u64 cb = 0;
 
-	if (nr == 1) {
-		bpf_probe_read_user(&cb, sizeof(cb), (void *)iocbs);
-		aio_begin_one(index, cb, 0, (u64)t);
-	} else {
-		for (u32 i = 0; i < AIO_BATCH && i < nr; i += AIO_SOME)
-			aio_begin_some(index, iocbs, i, nr - i, (u64)t);
+	for (u32 i = 0; i < AIO_BATCH && i < nr; i++) {
+		u64 cb = 0;
+		bpf_probe_read_user(&cb, sizeof(cb), (void *)(iocbs + i * 8));
+		aio_begin_one(index, cb, i, (u64)t);
 	}
 	if (nr > AIO_BATCH)
 		__sync_fetch_and_add(&lost[LOSS_BATCH], nr - AIO_BATCH);
@@ -218,9 +198,10 @@ static __always_inline void aio_submitted(struct io_slot *s, u32 index, u64 now,
 		sub = aio_submitted_one(index, sub, now, ret);
 }
 
+/* Reading from user memory costs 70 ns, however little. */
 __noinline int aio_reap_some(u32 tgid, u64 events, u32 n, u64 now)
 {
-	struct user_io_event ev[AIO_SOME / 2] = {};
+	struct user_io_event ev[AIO_SOME] = {};
 	u64 size = (u64)n * sizeof(ev[0]);
 	struct io_slot *a;
 	u32 index;
@@ -230,7 +211,7 @@ __noinline int aio_reap_some(u32 tgid, u64 events, u32 n, u64 now)
 		size = sizeof(ev);
 	if (bpf_probe_read_user(ev, size, (void *)events))
 		return 0;
-	for (u32 i = 0; i < AIO_SOME / 2 && i < n; i++) {
+	for (u32 i = 0; i < AIO_SOME && i < n; i++) {
 		a = async_find(async_key(tgid, ev[i].obj), &index);
 		if (a)
 			async_finish(a, index, now, ev[i].res);
@@ -240,7 +221,7 @@ __noinline int aio_reap_some(u32 tgid, u64 events, u32 n, u64 now)
 
 static __always_inline void aio_reap(u32 tgid, u64 events, s64 n, u64 now)
 {
-	for (s32 i = 0; i < AIO_BATCH && i < n; i += AIO_SOME / 2)
+	for (s32 i = 0; i < AIO_BATCH && i < n; i += AIO_SOME)
 		aio_reap_some(tgid, events + i * sizeof(struct user_io_event), n - i, now);
 	if (n > AIO_BATCH)
 		__sync_fetch_and_add(&lost[LOSS_BATCH], n - AIO_BATCH);
