@@ -12,7 +12,9 @@
 
 enum { AIO_BATCH = 64, AIO_IOCBS = 4, AIO_EVENTS = 4, CQ_BATCH = 64 }; /* looked at; read at once: the stack of 512 bytes is for seven functions */
 
-struct user_iocb { u64 data; u32 key, rw_flags; u16 opcode; s16 prio; u32 fd; u64 buf, nbytes; s64 offset; u64 r[2]; };
+/* Of an iocb what is between its first word and its last two; the stack of the calls is used up nearly. */
+enum { IOCB_SKIP = 8 };
+struct user_iocb { u32 key, rw_flags; u16 opcode; s16 prio; u32 fd; u64 buf, nbytes; s64 offset; };
 struct user_io_event { u64 data, obj; s64 res, res2; };
 
 /* Never 0, and never a thread id, so that it cannot match a synchronous slot's key. */
@@ -160,7 +162,7 @@ __noinline int aio_begin_one(u32 carrier, u64 iocb_user, u32 batch, u64 task)
 	struct user_iocb cb;
 	u32 index;
 
-	if (!s || bpf_probe_read_user(&cb, sizeof(cb), (void *)iocb_user))
+	if (!s || bpf_probe_read_user(&cb, sizeof(cb), (void *)(iocb_user + IOCB_SKIP)))
 		return 0;
 	a = async_begin(async_key(s->tgid, iocb_user), aio_kind(cb.opcode), s->t, (u64)s->tgid << 32 | s->tid, t, &index);
 	if (!a)
@@ -218,7 +220,6 @@ static __always_inline void aio_begin(struct io_slot *s, u32 index, u64 nr, u64 
 {
 	u32 *user = aio_user(s->tgid);
 	struct io_slot *a;
-	u64 cb = 0;
 
 	if (user && *user != s->tgid)
 		*user = s->tgid;
