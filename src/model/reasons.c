@@ -181,6 +181,7 @@ static const struct { const char *symbol, *with, *reason; } table[] = {
 	{ "swap_read_folio", NULL, "swap-in" },
 	/* others */
 	{ "io_cqring_wait", NULL, "io_uring completions" },
+	{ "__do_sys_io_uring_enter", NULL, "io_uring completions" }, /* where that is inlined */
 	{ "read_events", NULL, "libaio completions" },
 	{ "exit_aio", NULL, "end of libaio" },
 	{ "__do_sys_io_destroy", NULL, "end of libaio" },
