@@ -95,6 +95,9 @@ static const struct { const char *symbol, *with, *reason; } table[] = {
 	{ "^do_user_addr_fault", NULL, "mmap lock" },
 	{ "^lock_mm_and_find_vma", NULL, "mmap lock" },
 	{ "^vm_mmap_pgoff", NULL, "mmap lock" },
+	{ "^do_madvise", NULL, "mmap lock" },
+	{ "^__vm_munmap", NULL, "mmap lock" },
+	{ "^do_mprotect_pkey", NULL, "mmap lock" },
 	{ "^filemap_fault", NULL, "page-cache invalidation lock" },
 	/* and where the lock's own functions are shown */
 	{ "rwsem_down_*", "filemap_invalidate_lock*", "page-cache invalidation lock" },
@@ -181,6 +184,7 @@ static const struct { const char *symbol, *with, *reason; } table[] = {
 	{ "swap_read_folio", NULL, "swap-in" },
 	/* others */
 	{ "io_cqring_wait", NULL, "io_uring completions" },
+	{ "__do_sys_io_uring_enter", NULL, "io_uring completions" }, /* where that is inlined */
 	{ "read_events", NULL, "libaio completions" },
 	{ "exit_aio", NULL, "end of libaio" },
 	{ "__do_sys_io_destroy", NULL, "end of libaio" },

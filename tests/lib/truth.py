@@ -519,8 +519,11 @@ def paths_hold(t):
 def as_thread(w):
     """The chain's own level is the thread that it follows."""
     mine = [th for th in w["threads"] if th["tid"] == w["chain"]["tid"]]
-    holds(len(mine) == 1, f"{len(mine)} threads {w['chain']['tid']} of the path")
-    p = mine[0]["parts"]
+    # one that executed a program within has had its number from another since
+    holds(mine and len({th["pid"] for th in mine}) == 1, f"{len(mine)} threads {w['chain']['tid']} of the path")
+    p = {x: part(mine, x) for x in mine[0]["parts"]}
+    mine.sort(key=lambda th: th["t"])
+    p["unknown"] += sum(b["t"] - a["t"] - a["wall"] for a, b in zip(mine, mine[1:])) # nobody had it
     for kind, names in (("cpu", ON_CPU), ("runq", RUNQ), ("wait", ("wait",)), ("unknown", ("unknown",))):
         found = sum(n["ns"] for n in w["chain"]["tree"] if n["kind"] == kind)
         close(found, sum(p[x] for x in names), f"{kind} of {mine[0]['comm']} in the path, and in the threads", 0.98, 1.02, 5e6)

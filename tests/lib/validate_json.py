@@ -223,6 +223,9 @@ def check_why_sums(o, what):
         check_mean(w)
         check(w["owner_tid"] or not (w["owner_pid"] or w["owner"]), f"{what}: an owner without an id: {w}")
         check(w["lock"] or not w["owner_tid"], f"{what}: an owner of no lock: {w}")
+        check(w["lock"] or not w["lock_name"], f"{what}: a name of no lock: {w}")
+        check(w["owner_tid"] or not w["owner_stack"], f"{what}: a stack of no owner: {w}")
+        check(w["before"] <= w["count"], f"{what}: more waits that began before than there were: {w}")
 
 
 def on_cpu(thread):
@@ -233,6 +236,8 @@ def check_threads(why):
     for t in why["threads"]:
         what = f"thread {t['tid']}"
         check_why_sums(t, what)
+        before = sum(w["before"] for w in t["waits"])
+        check(before <= t["before"], f"{what}: {before} waits that began before it was there")
         check(why["interval"] or why["t"] <= t["t"] and t["t"] + t["wall"] <= why["t"] + why["ns"], f"{what}: it lives outside of the window")
     for key in ("wall", *(("parts", p) for p in why["parts"])):
         get = (lambda o, k=key: o[k]) if isinstance(key, str) else (lambda o, k=key: o[k[0]][k[1]])
@@ -241,6 +246,8 @@ def check_threads(why):
     for key in ("waits", "runq"):
         total, wanted = sum(s["count"] for t in why["threads"] for s in t[key]), sum(s["count"] for s in why[key])
         check(total == wanted, f"count of the {key} of all threads adds up to {total}, not {wanted}")
+    total, wanted = sum(s["before"] for t in why["threads"] for s in t["waits"]), sum(s["before"] for s in why["waits"])
+    check(total == wanted, f"waits of all threads that began before add up to {total}, not {wanted}")
     order = [on_cpu(t) for t in why["threads"]]
     check(order == sorted(order, reverse=True), "threads are not in the order of their CPU time")
     ids = [(t["tid"], t["t"]) for t in why["threads"]]

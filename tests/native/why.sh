@@ -356,7 +356,8 @@ scenario_kinds() {
 		for kind, ns in t.out.items():
 		    who = [th for th in t.threads(kind) if th["tid"] == th["pid"] or len(t.threads(kind)) == 1 or waited([th], reasons[kind])]
 		    by = "vfork" if kind == "vfork" else "kinds"
-		    at_least(waited(who, reasons[kind], kind="task", by=by) + part(who, *RUNQ), ns, f"{kind}: {reasons[kind]} by {by}", who)
+		    found = waited(who, reasons[kind], kind="task", by=by) + part(who, *RUNQ, *ON_CPU) # it has to get there, and back
+		    at_least(found, ns, f"{kind}: {reasons[kind]} by {by}", who)
 		holds(len(t.out) >= 27, f"only {sorted(t.out)}")
 		odd = {w["reason"] for w in t.why["waits"] if w["reason"].startswith("unknown")}
 		note(f"{len(t.out)} kinds", f"unknown: {sorted(odd)}" if odd else "no reason unknown")

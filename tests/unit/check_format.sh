@@ -42,7 +42,8 @@ def spoiled(o):
         if isinstance(at, dict):
             value = at.pop(key)
             yield f"{path} gone", new
-            if isinstance(value, int) and not isinstance(value, bool) and key not in FREE and path != ("ns",):
+            free = key in FREE or (key == "before" and {"path", "chain"} & set(path)) # of a node
+            if isinstance(value, int) and not isinstance(value, bool) and not free and path != ("ns",):
                 new = copy.deepcopy(new)
                 at = new
                 for k in path[:-1]:

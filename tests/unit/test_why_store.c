@@ -201,6 +201,16 @@ static void test_reused(void **state)
 	assert_int_equal(v.n, 2);
 	check_seg(&v.v[0], CRIT_CPU, 100, 100);
 	check_seg(&v.v[1], CRIT_CPU, 1100, 100);
+	/* and a window of both has the time of both */
+	v.n = 0;
+	assert_int_equal(why_store_segs(s, 7, 50, 1150, &v), 0);
+	assert_int_equal(v.n, 6);
+	check_seg(&v.v[0], CRIT_UNKNOWN, 50, 50);
+	check_seg(&v.v[1], CRIT_CPU, 100, 100);
+	check_seg(&v.v[2], CRIT_WAIT, 200, 100);
+	check_seg(&v.v[3], CRIT_RUNQ, 300, 10);
+	check_seg(&v.v[4], CRIT_UNKNOWN, 310, 790);
+	check_seg(&v.v[5], CRIT_CPU, 1100, 50);
 	vec_free(&v);
 	why_store_free(s);
 }

@@ -208,11 +208,12 @@ static __always_inline struct why_task *cpu_task(const struct why_cpu *c, u32 ti
 /* The place of this CPU's next event; what it says goes between history_begin and history_end. */
 struct history_at { struct why_hist *h; u32 number; };
 
-static __always_inline bool history_begin(struct history_at *at, u64 now)
+static __always_inline bool history_begin(struct history_at *at, struct why_cpu *c, u64 now)
 {
 	u32 cpu = bpf_get_smp_processor_id(), i;
 	struct why_hist_end *end;
 
+	c->last = now;
 	end = bpf_map_lookup_elem(&history_ends, &cpu);
 	if (!end)
 		return false;
@@ -257,10 +258,7 @@ static __always_inline u64 history_time(struct why_cpu *c, struct task_struct *p
 	if (clock && clock - c->clock >= CLOCK_NS)
 		clock_compare(c, clock);
 	now = clock ? clock + c->clock_off : bpf_ktime_get_ns();
-	if (now < c->last)
-		now = c->last;
-	c->last = now;
-	return now;
+	return now < c->last ? c->last : now;
 }
 
 /* What runs: 0 a task, 1 a softirq, 2 an interrupt. */

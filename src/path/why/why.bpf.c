@@ -26,11 +26,12 @@ static __always_inline u32 off_how(u64 *ctx, struct task_struct *prev)
 	return task_throttled(prev) ? WHY_OFF_THROTTLED : WHY_OFF_PREEMPTED;
 }
 
-static __always_inline void history_switch(struct task_struct *prev, struct task_struct *next, u32 how, u64 now)
+static __always_inline void history_switch(struct why_cpu *c, struct task_struct *prev, struct task_struct *next, u32 how,
+					   u64 now)
 {
 	struct history_at at;
 
-	if (!history_begin(&at, now))
+	if (!history_begin(&at, c, now))
 		return;
 	at.h->event = WHY_EV_SWITCH;
 	at.h->how = how;
@@ -233,13 +234,12 @@ int why_switch(u64 *ctx)
 	how = off_how(ctx, prev);
 	if (!switch_concerns(c, prev, next)) {
 		now = history_time(c, prev);
-		history_switch(prev, next, how, now);
+		history_switch(c, prev, next, how, now);
 		cpu_given(c, next, now);
 		return 0;
 	}
 	now = bpf_ktime_get_ns();
-	history_switch(prev, next, how, now);
-	c->last = now;
+	history_switch(c, prev, next, how, now);
 	if (prev->pid)
 		switch_from(ctx, c, how, now);
 	if (c->traced)
@@ -512,11 +512,11 @@ int why_fault_end(u64 *ctx)
 /* ---- somebody wakes a task ---- */
 
 /* how: WHY_OFF_NEW for one that was not there before. */
-static __always_inline void history_wake(const struct why_waker *w, u32 wakee, u32 how, u64 now)
+static __always_inline void history_wake(struct why_cpu *c, const struct why_waker *w, u32 wakee, u32 how, u64 now)
 {
 	struct history_at at;
 
-	if (!history_begin(&at, now))
+	if (!history_begin(&at, c, now))
 		return;
 	at.h->event = WHY_EV_WAKE;
 	at.h->how = how;
@@ -541,8 +541,7 @@ int why_waking(u64 *ctx)
 	if (!ready || !c)
 		return 0;
 	waker_find(&w, c, now);
-	history_wake(&w, t->pid, 0, now);
-	c->last = now;
+	history_wake(c, &w, t->pid, 0, now);
 	k = task_find(t->pid);
 	if (!k && task_wanted(t) && !task_on_cpu(t))
 		k = task_away(t, WHY_BLOCKED, first_since(t->pid, now));
@@ -674,14 +673,15 @@ int why_fork(u64 *ctx)
 {
 	struct task_struct *parent = (void *)ctx[0], *child = (void *)ctx[1];
 	u64 now = bpf_ktime_get_ns();
+	struct why_cpu *c = cpu_get();
 	struct why_task *k;
 
 	if (filter.by_tgid && is_followed(parent->tgid))
 		mark_set(&process_marks, child->tgid);
 	follow_fork(parent, child);
-	if (!ready)
+	if (!ready || !c)
 		return 0;
-	history_wake(&(struct why_waker){ .context = WHY_BY_TASK, .tid = parent->pid }, child->pid, WHY_OFF_NEW, now);
+	history_wake(c, &(struct why_waker){ .context = WHY_BY_TASK, .tid = parent->pid }, child->pid, WHY_OFF_NEW, now);
 	if (!task_wanted(child))
 		return 0;
 	k = task_of(child, now);

@@ -200,11 +200,11 @@ static int open_attach(struct why_state *st)
 	return 0;
 }
 
-void why_open_read(struct why_state *st, int i)
+void why_open_read(struct why_state *st, int which)
 {
 	char none[64];
 
-	while (st->open_fd[i] > 0 && read(st->open_fd[i], none, sizeof(none)) > 0)
+	while (st->open_fd[which] > 0 && read(st->open_fd[which], none, sizeof(none)) > 0)
 		;
 }
 

@@ -438,15 +438,23 @@ static const struct thread *path_thread(const struct why_state *st)
 	return st->opts.command ? first : most;
 }
 
-static void path_set(struct crit *c, const struct thread *t, const crit_nodes_t *nodes, uint64_t cut)
+/* Who has its number at the end: another thread of its process, that executed a program. */
+static const struct thread *thread_end(const struct why_state *st, const struct thread *t)
+{
+	const struct thread *end = why_store_find(st->store, t->tid);
+
+	return end && end->tgid == t->tgid && end->seen && !end->helper && end->last > t->last ? end : t;
+}
+
+static void path_set(struct crit *c, const struct thread *t, const struct thread *end, const crit_nodes_t *nodes, uint64_t cut)
 {
 	*c = (struct crit){ .comm = "", .n = (unsigned int)nodes->n, .node = nodes->v, .cut = cut };
 	if (t) {
 		c->t = t->first;
-		c->ns = t->last - t->first;
+		c->ns = end->last - t->first;
 		c->pid = t->tgid;
 		c->tid = t->tid;
-		c->comm = t->comm;
+		c->comm = end->comm;
 		return;
 	}
 	for (size_t i = 0; i < nodes->n; i++)
@@ -472,22 +480,24 @@ static int path_of_run(struct why_state *st)
 	const struct thread *t = path_thread(st);
 	struct why_result *r = st->result;
 	struct run_path p = { .chain = &r->chain };
+	const struct thread *end;
 	uint64_t cut = 0;
 	int err;
 
 	if (!t)
 		return 0;
+	end = thread_end(st, t);
 	p.tree = why_tree_new();
 	if (!p.tree)
 		return -ENOMEM;
-	err = why_walk_each(&view, t->tid, t->first, t->last, WALK_NODES, run_node, &p, &cut);
+	err = why_walk_each(&view, t->tid, t->first, end->last, WALK_NODES, run_node, &p, &cut);
 	why_tree_end(p.tree);
 	if (!err)
 		err = why_tree_nodes(p.tree, &r->path);
 	why_tree_free(p.tree);
-	path_set(&r->why.path, t, &r->path, cut);
+	path_set(&r->why.path, t, end, &r->path, cut);
 	if (p.n <= CHAIN_MOST)
-		path_set(&r->why.chain, t, &r->chain, cut);
+		path_set(&r->why.chain, t, end, &r->chain, cut);
 	return err;
 }
 
@@ -496,7 +506,7 @@ static int path_of_calls(struct why_state *st)
 	struct why_result *r = st->result;
 	int err = why_tree_nodes(r->tree, &r->path);
 
-	path_set(&r->why.path, NULL, &r->path, 0);
+	path_set(&r->why.path, NULL, NULL, &r->path, 0);
 	return err;
 }
 

@@ -456,7 +456,11 @@ int why_store_segs(void *ctx, uint32_t tid, uint64_t from, uint64_t to, why_segs
 	uint64_t at = from;
 	int err = 0;
 
-	for (size_t i = t ? stay_index(t, from) : 0; t && i < t->stays.n && at < to && !err; i++) {
+	if (t && t->older && from < thread_begin(t)) { /* until then the number was another's */
+		at = thread_begin(t);
+		err = why_store_segs(ctx, tid, from, at, out);
+	}
+	for (size_t i = t ? stay_index(t, at) : 0; t && i < t->stays.n && at < to && !err; i++) {
 		const struct stay s = stay_unpack(ctx, &t->stays.v[i]);
 		const struct cut c = { at, to, out };
 
