@@ -198,7 +198,8 @@ libaio_left() {
 
 tracing=/sys/kernel/tracing
 # of softirqs, and of the hard interrupts in them, whose time is no softirq's
-softirq_events=(irq/{softirq,irq_handler}_{entry,exit} irq_vectors/{local_timer,reschedule,call_function,call_function_single,irq_work}_{entry,exit})
+softirq_events=(irq/{softirq,irq_handler}_{entry,exit}
+	irq_vectors/{local_timer,reschedule,call_function,call_function_single,irq_work}_{entry,exit})
 witness_begin() { # EVENT...
 	local e
 	echo 0 >$tracing/tracing_on

@@ -666,7 +666,7 @@ export TMP_ERR=$tmp/err
 : >"$tmp/out" >"$tmp/err"
 for c in $(declare -F | sed -n 's/^declare -f \(case_.*\)/\1/p'); do
 	[[ $c == *${1:-}* ]] || continue
-	[ $slow = 1 ] || [ -n "${1:-}" ] || [[ $(uname -r) == $one_kernel.* || " "$same_everywhere" " != *[[:space:]]$c[[:space:]]* ]] || continue
+	[ $slow = 1 ] || [ -n "${1:-}" ] || [[ $(uname -r) == $one_kernel.* ]] || [[ " $same_everywhere " != *[[:space:]]"$c"[[:space:]]* ]] || continue
 	[ -d "$tmp" ] || { echo "not ok somebody removed $tmp"; exit 1; }
 	t0=$SECONDS failed=0
 	$c >"$tmp/said"
