@@ -7,9 +7,10 @@
 
 #include "kernel/privilege.h"
 
-int privilege_drop(void)
+int privilege_drop(bool processes)
 {
-	const uint64_t keep = 1ull << CAP_BPF | 1ull << CAP_PERFMON | 1ull << CAP_SYSLOG | 1ull << CAP_DAC_READ_SEARCH;
+	const uint64_t keep = 1ull << CAP_BPF | 1ull << CAP_PERFMON | 1ull << CAP_SYSLOG | 1ull << CAP_DAC_READ_SEARCH |
+			      (processes ? 1ull << CAP_SYS_PTRACE : 0);
 	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct data[2];
 

@@ -4,6 +4,8 @@
 
 /* Once everything is attached: gives up, for good, every capability but those that reading maps, kernel symbols
  * and other processes' names needs (CAP_BPF, CAP_PERFMON, CAP_SYSLOG, CAP_DAC_READ_SEARCH). 0 or -errno. */
-int privilege_drop(void);
+#include <stdbool.h>
+
+int privilege_drop(bool processes); /* processes: what is mapped in others is still read */
 
 #endif
