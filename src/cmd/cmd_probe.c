@@ -43,6 +43,9 @@ static int probe_run(struct probe_cmdline *c, uint64_t t0)
 
 	if (err)
 		log_error("%s", message[0] ? message : strerror(-err));
+	run.processes = c->ustack;
+	for (size_t i = 0; i < c->exprs.n; i++)
+		run.processes |= strstr(c->exprs.v[i], "ustack") != NULL;
 	if (!err && c->show)
 		return show(c, &o);
 	if (err || run_begin(&run, c->command))

@@ -80,7 +80,7 @@ static int child_start(struct child *c, char **argv)
 static int run_attached(void *ctx)
 {
 	struct child *c = &((struct run *)ctx)->child;
-	int err = privilege_drop();
+	int err = privilege_drop(((struct run *)ctx)->processes);
 
 	if (err)
 		log_warn("cannot drop privileges: %s", strerror(-err));

@@ -22,6 +22,7 @@ struct run {
 	const char *output;       /* file; NULL: stdout */
 	struct sink_opts look;    /* histograms, each, verbose; the rest is found out */
 	struct session session;   /* source, its options, sinks, times, quiet, t0 */
+	bool processes;           /* the maps of others' processes are read: stacks of programs */
 	struct child child;
 	struct store_writer_opts record; /* path NULL: none */
 };

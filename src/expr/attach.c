@@ -274,7 +274,7 @@ static int try_kprobe(struct attempt *t)
 	if (err == -EOPNOTSUPP)
 		failed(t, "kprobe: this kernel was built without");
 	else if (err)
-		failed(t, "kprobe: %s", strerror(-err));
+		failed(t, "kprobe: %s", err == -EILSEQ ? "no instruction begins there" : strerror(-err));
 	else
 		t->a->places = 1;
 	return err;

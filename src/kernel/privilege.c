@@ -23,9 +23,10 @@ static int capabilities_keep(uint64_t keep)
 	return syscall(SYS_capset, &head, data) ? -errno : 0;
 }
 
-int privilege_drop(void)
+int privilege_drop(bool processes)
 {
-	return capabilities_keep(1ull << CAP_BPF | 1ull << CAP_PERFMON | 1ull << CAP_SYSLOG | 1ull << CAP_DAC_READ_SEARCH);
+	return capabilities_keep(1ull << CAP_BPF | 1ull << CAP_PERFMON | 1ull << CAP_SYSLOG | 1ull << CAP_DAC_READ_SEARCH |
+				 (processes ? 1ull << CAP_SYS_PTRACE : 0));
 }
 
 int privilege_drop_to_files(void)

@@ -217,10 +217,14 @@ scenario_locked() {
 scenario_open() {
 	functions open || return
 	echo text >"$T/known.txt"
+	local off
+	for off in 4 5 9; do # where an instruction begins depends on the kernel
+		"$spoor" probe -q -D 10ms "p vfs_read+$off | count" >/dev/null 2>&1 && break
+	done
 	traced open 'p do_filp_open dfd=X%0 path=%1->name f:path~"*known.txt"' 'r do_filp_open path=pathname->name lat file=path($retval) pos=$retval->f_pos f:path~"*known.txt"' \
 		'p do_filp_open dfd=X%di f:%1->name~"*known.txt"' 'r do_filp_open func path=%1->name lat f:path~"*known.txt"' \
 		'p vfs_read buf=X%1 count=%2 file=path(%0) f:comm=="dd"&&count==77' 'r vfs_read n=$retval f:n==5&&comm=="dd"' 'r vfs_read f:comm=="dd"&&$retval==5 | hist lat' \
-		'p vfs_read+4 f:comm=="dd" | count' -- dd if="$T/known.txt" of=/dev/null bs=77 || return
+		"p vfs_read+$off f:comm==\"dd\" | count" -- dd if="$T/known.txt" of=/dev/null bs=77 || return
 	verify open <<-'E'
 		name = f"{os.path.join(dir, 'known.txt')}"
 		note(same(t.fields(0, "dfd", "path"), [["0xffffff9c", name]], "entry"))
