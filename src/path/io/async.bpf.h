@@ -220,6 +220,7 @@ static __always_inline void aio_begin(struct io_slot *s, u32 index, u64 nr, u64 
 {
 	u32 *user = aio_user(s->tgid);
 	struct io_slot *a;
+	u64 cb = 0;
 
 	if (user && *user != s->tgid)
 		*user = s->tgid;
