@@ -96,6 +96,7 @@ static const struct { const char *symbol, *with, *reason; } table[] = {
 	{ "^lock_mm_and_find_vma", NULL, "mmap lock" },
 	{ "^vm_mmap_pgoff", NULL, "mmap lock" },
 	{ "^do_madvise", NULL, "mmap lock" },
+	{ "^madvise_do_behavior", NULL, "mmap lock" },
 	{ "^__vm_munmap", NULL, "mmap lock" },
 	{ "^do_mprotect_pkey", NULL, "mmap lock" },
 	{ "^filemap_fault", NULL, "page-cache invalidation lock" },
