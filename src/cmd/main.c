@@ -17,7 +17,7 @@ static const struct command {
 	{ "probe", "probes of one's own on functions, tracepoints and programs", cmd_probe, &probe_command },
 	{ "types", "layouts of the kernel's and of programs' types", cmd_types, &types_command },
 	{ "find", "functions, tracepoints and USDT probes that can be probed", cmd_find, &find_command },
-	{ "record", "any of these, stored in a file as well", cmd_record, &record_command },
+	{ "record", "io, sched or why, stored in a file as well", cmd_record, &record_command },
 	{ "report", "what was recorded, in any view of the live command", cmd_report, &report_command },
 	{ "doctor", "what this kernel allows, which layers are seen, and what would help", cmd_doctor, &doctor_command },
 };
