@@ -134,6 +134,16 @@ static int sinks_open(struct session *s, struct sink_opts *so)
 	return 0;
 }
 
+static int sinks_finish(struct session *s, int err)
+{
+	for (int i = 0; i < SESSION_SINKS; i++) {
+		int late = s->out[i].self && s->out[i].sink->finish ? s->out[i].sink->finish(s->out[i].self) : 0;
+
+		err = err ? err : late;
+	}
+	return err;
+}
+
 static void sinks_close(struct session *s)
 {
 	for (int i = 0; i < SESSION_SINKS; i++)
@@ -192,7 +202,7 @@ static int run_session(struct run *run)
 		err = s->out[SESSION_SINKS - 1].self ? 0 : -ECANCELED;
 	}
 	if (!err)
-		err = session_run(s);
+		err = sinks_finish(s, session_run(s));
 	sinks_close(s);
 	if (run->look.out != stdout && fclose(run->look.out) && !err)
 		err = -errno;

@@ -440,7 +440,7 @@ int glob_compile(const char *pattern, uint64_t words[GLOB_WORDS])
 		}
 		if (n >= 62)
 			return -E2BIG;
-		if (*p == '[' && strchr((const char *)p + 2, ']')) {
+		if (*p == '[' && p[1] && strchr((const char *)p + 2, ']')) {
 			bool not = p[1] == '!' || p[1] == '^';
 			const unsigned char *first = p + 1 + not, *s = first;
 

@@ -183,11 +183,12 @@ static void name_user(struct symbolizer *s, uint32_t pid, uint64_t addr, char *t
 	}
 }
 
-/* How the kernel came to our program is not what was asked. */
+/* How the kernel came to our program is not what was asked. An address without a name is a trampoline's or the program's:
+ * some kernels list those under no name, or under that of the memory that they are made in (6.1). */
 static bool is_ours(const char *name)
 {
 	static const char *const prefixes[] = { "bpf_", "__bpf_", "trace_call_bpf", "perf_trace_", "perf_call_bpf", "kprobe_",
-						"kretprobe_", "rethook_", "arch_rethook_", "fprobe_", "__fprobe_", "__bpf_trampoline" };
+						"kretprobe_", "rethook_", "arch_rethook_", "fprobe_", "__fprobe_", "__bpf_trampoline", "ftrace_trampoline", "0x" };
 
 	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
 		if (!strncmp(name, prefixes[i], strlen(prefixes[i])))

@@ -28,6 +28,7 @@ struct sink {
 	int (*cost)(void *self, const struct cost *c);
 	void (*resize)(void *self, unsigned int width);         /* the terminal has another width now */
 	int (*flush)(void *self);                               /* -errno if the output failed */
+	int (*finish)(void *self);                              /* nothing follows; -ECANCELED: what it keeps is not whole, which it has said */
 	void (*close)(void *self);                              /* frees self; does not close out */
 };
 

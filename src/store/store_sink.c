@@ -20,8 +20,7 @@ struct store_sink {
 static int sink_result(struct store_sink *s, int err)
 {
 	if (err && !s->told) {
-		log_error("%s: %s; what was recorded until now is kept", writer_path(s->writer),
-			  err == -ENOSPC ? "the disk is full" : strerror(-err));
+		log_error("the recording: %s; what was recorded until now is kept", err == -ENOSPC ? "the disk is full" : strerror(-err));
 		s->told = true;
 	}
 	return err ? -ECANCELED : 0;
@@ -129,14 +128,22 @@ static int store_flush(void *self)
 	return sink_result(s, err);
 }
 
-static void store_sink_close(void *self)
+/* What was given last is written only now. */
+static int store_finish(void *self)
 {
 	struct store_sink *s = self;
 	int err = chunk_close(s, CHUNK_RECORDS), late = writer_close(s->writer);
 
-	err = err ? err : late;
-	if (err && !s->told)
-		log_error("the recording: %s", strerror(-err));
+	s->writer = NULL;
+	return sink_result(s, err ? err : late);
+}
+
+static void store_sink_close(void *self)
+{
+	struct store_sink *s = self;
+
+	if (s->writer)
+		store_finish(s);
 	codec_free(s->codec);
 	free(s);
 }
@@ -169,5 +176,6 @@ const struct sink sink_store = {
 	.lost = store_lost,
 	.cost = store_cost,
 	.flush = store_flush,
+	.finish = store_finish,
 	.close = store_sink_close,
 };
