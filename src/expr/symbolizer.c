@@ -17,8 +17,11 @@ struct process { uint32_t pid; VEC(struct mapping) maps; };
 
 struct frames { struct stack stack; const char *name[STACK_DEPTH]; uint64_t addr[STACK_DEPTH]; char text[STACK_DEPTH][NAME_LEN]; };
 
+struct range { uint64_t start, end; };
+
 struct symbolizer {
 	struct ksym_table *kernel;
+	VEC(struct range) modules;
 	bool asked;
 	VEC(struct file) files;
 	VEC(struct process) processes;
@@ -43,6 +46,7 @@ void symbolizer_free(struct symbolizer *s)
 	if (!s)
 		return;
 	ksym_table_free(s->kernel);
+	vec_free(&s->modules);
 	for (size_t i = 0; i < s->files.n; i++) {
 		free(s->files.v[i].path);
 		ufuncs_free(&s->files.v[i].funcs);
@@ -59,13 +63,40 @@ void symbolizer_prepare(struct symbolizer *s)
 	symbol_kernel(s, 0, &off);
 }
 
+/* Name, size, uses, users, state, address. */
+static void modules_read(struct symbolizer *s)
+{
+	FILE *f = fopen("/proc/modules", "re");
+	uint64_t size, start;
+	char line[4096];
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "%*s %" SCNu64 " %*s %*s %*s %" SCNx64, &size, &start) == 2 && start)
+			(void)!vec_push(&s->modules, (struct range){ start, start + size });
+	if (f)
+		fclose(f);
+}
+
+/* Behind a module there may be a BPF program or a trampoline, which kallsyms need not list: its last function is not meant. */
+static bool behind_module(const struct symbolizer *s, uint64_t symbol, uint64_t addr)
+{
+	for (size_t i = 0; i < s->modules.n; i++)
+		if (symbol >= s->modules.v[i].start && symbol < s->modules.v[i].end)
+			return addr >= s->modules.v[i].end;
+	return false;
+}
+
 const char *symbol_kernel(struct symbolizer *s, uint64_t addr, uint64_t *off)
 {
+	const char *name;
+
 	if (!s->asked) {
 		s->kernel = ksym_table_load();
+		modules_read(s);
 		s->asked = true;
 	}
-	return s->kernel ? ksym_table_find(s->kernel, addr, off) : NULL;
+	name = s->kernel ? ksym_table_find(s->kernel, addr, off) : NULL;
+	return name && behind_module(s, addr - *off, addr) ? NULL : name;
 }
 
 /* ---- processes ---- */
