@@ -50,8 +50,7 @@ static inline void json_key(struct json *j, const char *key)
 	if (j->comma)
 		*p++ = ',';
 	*p++ = '"';
-	memcpy(p, key, n);
-	p += n;
+	p = mempcpy(p, key, n);
 	*p++ = '"';
 	*p++ = ':';
 	j->n = (size_t)(p - j->buf);
