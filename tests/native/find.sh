@@ -100,9 +100,9 @@ modules() {
 	local said
 	modprobe null_blk nr_devices=1 2>/dev/null || { echo "skip modules there is no null_blk"; return; }
 	if [ -e /sys/kernel/btf/null_blk ]; then
-		said=$("$spoor" find --json null_handle_cmd null_queue_rq | jq -r 'select(.type == "function") | "\(.module) \(.prototype) \(.ways[0])"' | sort -u)
+		said=$("$spoor" find --json null_queue_rq | jq -r 'select(.type == "function") | "\(.module) \(.prototype) \(.ways[0])"' | sort -u)
 		result modules "$said" [ "$said" = "null_blk true fentry" ]
-		result modules-types "" sh -c "'$spoor' types 'struct nullb_queue' | grep -q 'struct nullb '"
+		result modules-types "" sh -c "'$spoor' types 'struct nullb_queue' | grep -q 'struct nullb_device'"
 	else # before 5.11
 		said=$("$spoor" find --json null_queue_rq | jq -r 'select(.type == "function") | "\(.module) \(.prototype) \(.ways[0])"')
 		result modules "$said" [ "$said" = "null_blk false kprobe" ]
