@@ -513,6 +513,18 @@ static uint64_t fold(enum ir_op op, uint64_t a, uint64_t b)
 	}
 }
 
+/* Both sides of an operator, which must be numbers. */
+static int check_numbers(struct check *c, const struct expr *e, struct value *a, struct value *b, struct ir **x, struct ir **y)
+{
+	int err = check_expr(c, e->a, a);
+
+	if (!err)
+		err = check_expr(c, e->b, b);
+	if (!err)
+		err = check_number(c, a, e->a->span, x);
+	return err ? err : check_number(c, b, e->b->span, y);
+}
+
 static int check_arithmetic(struct check *c, const struct expr *e, struct value *out)
 {
 	static const enum ir_op ops[] = {
@@ -522,14 +534,8 @@ static int check_arithmetic(struct check *c, const struct expr *e, struct value 
 	struct value a, b;
 	struct ir *x = NULL, *y = NULL, *ir;
 	bool pointer;
-	int err = check_expr(c, e->a, &a);
+	int err = check_numbers(c, e, &a, &b, &x, &y);
 
-	if (!err)
-		err = check_expr(c, e->b, &b);
-	if (!err)
-		err = check_number(c, &a, e->a->span, &x);
-	if (!err)
-		err = check_number(c, &b, e->b->span, &y);
 	if (err)
 		return err;
 	pointer = a.type && a.type->kind == TYPE_PTR && (e->op == OP_ADD || e->op == OP_SUB) && type_real(c, a.type->to)->size &&
@@ -554,14 +560,8 @@ static int check_logic(struct check *c, const struct expr *e, struct value *out)
 {
 	struct value a, b;
 	struct ir *x = NULL, *y = NULL, *ir;
-	int err = check_expr(c, e->a, &a);
+	int err = check_numbers(c, e, &a, &b, &x, &y);
 
-	if (!err)
-		err = check_expr(c, e->b, &b);
-	if (!err)
-		err = check_number(c, &a, e->a->span, &x);
-	if (!err)
-		err = check_number(c, &b, e->b->span, &y);
 	if (err)
 		return err;
 	ir = ir_new(c, e->op == OP_AND ? IR_AND : IR_OR, x, y);

@@ -383,11 +383,6 @@ fail:
 	return NULL;
 }
 
-const char *writer_path(const struct writer *w)
-{
-	return w->path;
-}
-
 int writer_put(struct writer *w, const struct chunk_info *info, const struct codec *c)
 {
 	const void *dict, *body;

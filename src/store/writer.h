@@ -11,7 +11,6 @@
 struct writer;
 
 struct writer *writer_new(const struct store_writer_opts *o); /* NULL, the reason logged */
-const char *writer_path(const struct writer *w);
 /* Takes the chunk that is in c; waits while the queue is full. 0, or the first failure of the thread. */
 int writer_put(struct writer *w, const struct chunk_info *info, const struct codec *c);
 int writer_error(struct writer *w);      /* 0, or the first failure of the thread */
